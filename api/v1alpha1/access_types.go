@@ -1,0 +1,81 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Access says who may do what.
+type Access struct {
+	// anonymousRead lets everybody download without credentials.
+	// +optional
+	AnonymousRead bool `json:"anonymousRead,omitempty"`
+	// tokens are named access tokens beside the one called "default", each in a
+	// Secret of its own, "{repository}-lfs-token-{name}".
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Tokens []AccessToken `json:"tokens,omitempty"`
+	// kubernetes lets ServiceAccount tokens in.
+	// +optional
+	Kubernetes *KubernetesAccess `json:"kubernetes,omitempty"`
+	// jwt lets signed JSON Web Tokens in.
+	// +optional
+	JWT *JWTAccess `json:"jwt,omitempty"`
+}
+
+// AccessToken is a named token with a scope and, if wanted, an end.
+type AccessToken struct {
+	// name of the token, unique in the list.
+	// +required
+	Name string `json:"name"`
+	// scope of the token. Read: download. Write: also upload and lock. Admin:
+	// also unlock by force and ask for garbage collection.
+	// +required
+	Scope TokenScope `json:"scope"`
+	// expiresAt ends the token.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+}
+
+// TokenScope says what a token opens.
+// +kubebuilder:validation:Enum=Read;Write;Admin
+type TokenScope string
+
+// The scopes of tokens, each including those before it.
+const (
+	ScopeRead  TokenScope = "Read"
+	ScopeWrite TokenScope = "Write"
+	ScopeAdmin TokenScope = "Admin"
+)
+
+// KubernetesAccess lets ServiceAccount tokens in, decided by TokenReview and
+// SubjectAccessReview.
+type KubernetesAccess struct {
+	// audience that the tokens must be made for.
+	// +required
+	Audience string `json:"audience"`
+}
+
+// JWTAccess lets signed JSON Web Tokens in.
+type JWTAccess struct {
+	// issuers that are trusted.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	Issuers []JWTIssuer `json:"issuers,omitempty"`
+}
+
+// JWTIssuer is a source of trusted JSON Web Tokens.
+type JWTIssuer struct {
+	// name of the entry, unique in the list.
+	// +required
+	Name string `json:"name"`
+	// url of an OpenID Connect issuer. Excludes keySecretRef.
+	// +optional
+	URL string `json:"url,omitempty"`
+	// keySecretRef names a Secret with a static key. Excludes url.
+	// +optional
+	KeySecretRef *LocalReference `json:"keySecretRef,omitempty"`
+	// audiences of which a token must name one.
+	// +optional
+	// +listType=set
+	Audiences []string `json:"audiences,omitempty"`
+}

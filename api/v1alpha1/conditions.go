@@ -1,0 +1,56 @@
+package v1alpha1
+
+// Condition types of an LFSRepository.
+const (
+	// ConditionReady: clients can push and pull, by the spec's own generation.
+	ConditionReady = "Ready"
+	// ConditionReconciling: the operator or the server is still on the way to
+	// the spec's generation. Present only while true (kstatus).
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled: a person must act. Present only while true (kstatus).
+	ConditionStalled = "Stalled"
+	// ConditionStoreReady: the server reaches the store, may use it, has claimed
+	// its prefix and found the capabilities that it needs.
+	ConditionStoreReady = "StoreReady"
+	// ConditionServerAvailable: the Deployment has available replicas that answer.
+	ConditionServerAvailable = "ServerAvailable"
+	// ConditionHistoryReadable: every history entry could be read. Absent
+	// without history.
+	ConditionHistoryReadable = "HistoryReadable"
+	// ConditionGarbageCollected: the last garbage collection came to its end.
+	ConditionGarbageCollected = "GarbageCollected"
+	// ConditionFieldsSupported: False when the spec asks for what this version
+	// of the operator does not do yet; the message lists the fields.
+	ConditionFieldsSupported = "FieldsSupported"
+)
+
+// Reasons of conditions. Reasons that the server finds (of the store, the
+// history and garbage collection) are in package serverstatus and pass through.
+const (
+	ReasonReady                = "Ready"
+	ReasonProgressing          = "Progressing"
+	ReasonSuspended            = "Suspended"
+	ReasonForeignObject        = "ForeignObject"
+	ReasonFieldNotSupported    = "FieldNotSupported"
+	ReasonInvalidSpec          = "InvalidSpec"
+	ReasonApplyRefused         = "ApplyRefused"
+	ReasonServerUnreachable    = "ServerUnreachable"
+	ReasonDeploymentNotReady   = "DeploymentNotReady"
+	ReasonConfigurationPending = "ConfigurationPending"
+	ReasonDeleting             = "Deleting"
+)
+
+// Annotations and labels.
+const (
+	// AnnotationRunGC starts a garbage collection whenever its value changes.
+	AnnotationRunGC = "lfs-operator.dev/run-gc"
+	// AnnotationRotateTokens raises the generation of all tokens whenever its
+	// value changes.
+	AnnotationRotateTokens = "lfs-operator.dev/rotate-tokens"
+	// LabelRepository is on every object made for an LFSRepository: its name.
+	LabelRepository = "lfs-operator.dev/repository"
+	// LabelRepositoryUID is on every object made for an LFSRepository: its UID.
+	LabelRepositoryUID = "lfs-operator.dev/repository-uid"
+	// FinalizerData holds an LFSRepository until its data is deleted.
+	FinalizerData = "lfs-operator.dev/data"
+)

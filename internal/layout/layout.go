@@ -1,0 +1,67 @@
+// Package layout names every key that a repository has in its bucket.
+//
+// All keys stand under the repository's prefix. Objects that clients read lie
+// under lfs/, by the OID; what the server and garbage collection keep for
+// themselves lies under meta/, so that a listing of one never meets the other.
+package layout
+
+import "strings"
+
+const (
+	objectsDir = "lfs/"
+	metaDir    = "meta/"
+)
+
+// Prefix is the part of every key that belongs to one repository. It is empty
+// or ends in "/".
+type Prefix string
+
+// Object is the final key of an OID (64 hex digits): lfs/ab/cd/abcd….
+func (p Prefix) Object(oid string) string {
+	return string(p) + objectsDir + oid[0:2] + "/" + oid[2:4] + "/" + oid
+}
+
+// Objects is the prefix of all final keys.
+func (p Prefix) Objects() string { return string(p) + objectsDir }
+
+// OIDOf returns the OID whose final key this is, and false for any other key.
+func (p Prefix) OIDOf(key string) (string, bool) {
+	i := strings.LastIndexByte(key, '/')
+	oid := key[i+1:]
+	if len(oid) != 64 || p.Object(oid) != key {
+		return "", false
+	}
+	return oid, true
+}
+
+// Owner is the key of the object that says whose prefix this is.
+func (p Prefix) Owner() string { return string(p) + metaDir + "owner.json" }
+
+// Probe is the key prefix under which capability probes write.
+func (p Prefix) Probe() string { return string(p) + metaDir + "probe/" }
+
+// GCIndex is the key of garbage collection's one index object.
+func (p Prefix) GCIndex() string { return string(p) + metaDir + "gc/index" }
+
+// GCRescued is the prefix of the markers that keep condemned OIDs of one index
+// generation alive.
+func (p Prefix) GCRescued(generation string) string {
+	return string(p) + metaDir + "gc/rescued/" + generation + "/"
+}
+
+// GCTombstone is the key that says why an OID is gone.
+func (p Prefix) GCTombstone(oid string) string {
+	return string(p) + metaDir + "gc/tombstones/" + oid[0:2] + "/" + oid
+}
+
+// GCScan is the key of the live set that a run's scan found.
+func (p Prefix) GCScan(run string) string { return string(p) + metaDir + "gc/scans/" + run }
+
+// GCScans is the prefix of all live sets.
+func (p Prefix) GCScans() string { return string(p) + metaDir + "gc/scans/" }
+
+// GCReport is the key of the last report.
+func (p Prefix) GCReport() string { return string(p) + metaDir + "gc/report.json" }
+
+// HistoryCheck is the key of the last answer to "can the history be read".
+func (p Prefix) HistoryCheck() string { return string(p) + metaDir + "history-check.json" }

@@ -1,0 +1,242 @@
+// Package serverconfig is the contract between the operator, which renders the
+// configuration of an LFS server, and the server and GC job, which read it.
+//
+// The file holds no secret: of access tokens only their SHA-256 hashes, of
+// signing keys only their fingerprints. Secrets are mounted beside it as files.
+package serverconfig
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Where the operator mounts what a server or GC pod reads.
+const (
+	// File is the rendered configuration.
+	File = "/etc/lfs-server/config/config.yaml"
+	// StoreCredentialsDir holds the store's Secret, one file per key (optional
+	// mount: the server reports a missing one).
+	StoreCredentialsDir = "/etc/lfs-server/store-credentials"
+	// StoreCAFile verifies the store's certificate, where one is configured.
+	StoreCAFile = "/etc/lfs-server/store-ca/ca.crt"
+	// KeysDir holds the signing keys, one file per key, named by its ID.
+	KeysDir = "/etc/lfs-server/keys"
+	// HistoryDir holds the Secrets of history entries, one directory per entry.
+	HistoryDir = "/etc/lfs-server/history"
+	// ScanTokenFile is the token with which a scan reports to the server.
+	ScanTokenFile = "/etc/lfs-server/scan/token"
+)
+
+// Ports of the server.
+const (
+	// PortAPI serves LFS clients.
+	PortAPI = 8080
+	// PortAdmin serves probes, metrics, the status endpoint and scan reports.
+	PortAdmin = 8081
+)
+
+// Keys of the store's credentials Secret, as the AWS tools name them.
+const (
+	KeyAccessKeyID     = "AWS_ACCESS_KEY_ID"
+	KeySecretAccessKey = "AWS_SECRET_ACCESS_KEY"
+	KeySessionToken    = "AWS_SESSION_TOKEN"
+)
+
+// Config is one repository's server configuration.
+type Config struct {
+	// Repository says whom the server serves.
+	Repository Repository `json:"repository"`
+	// Storage says where the objects lie.
+	Storage Storage `json:"storage"`
+	// Endpoints are the hosts that clients may use, the first being preferred.
+	Endpoints []Endpoint `json:"endpoints"`
+	// Policy holds the effective values of the repository's policy.
+	Policy Policy `json:"policy"`
+	// Multipart says when uploads are split.
+	Multipart Multipart `json:"multipart"`
+	// Access says who may do what.
+	Access Access `json:"access"`
+	// SigningKeys are the keys of action tokens, see SigningKey.
+	SigningKeys []SigningKey `json:"signingKeys"`
+	// StatusTokenHash is the hex SHA-256 of the operator's token for the status endpoint.
+	StatusTokenHash string `json:"statusTokenHash"`
+	// ScanTokenHash is the hex SHA-256 of the token that scans report with.
+	ScanTokenHash string `json:"scanTokenHash"`
+	// History are the Git repositories to scan.
+	History []History `json:"history,omitempty"`
+	// HistoryRevision changes whenever History does.
+	HistoryRevision string `json:"historyRevision,omitempty"`
+	// GC says how garbage collection runs.
+	GC GC `json:"gc"`
+}
+
+// Repository names the LFSRepository.
+type Repository struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	UID       string `json:"uid"`
+	// Generation of the LFSRepository that this configuration was made from.
+	Generation int64 `json:"generation"`
+}
+
+// Storage is an S3 bucket and a prefix in it.
+type Storage struct {
+	// Endpoint as the server reaches it: http(s)://host[:port].
+	Endpoint string `json:"endpoint"`
+	// PublicEndpoint as clients reach it by default.
+	PublicEndpoint string `json:"publicEndpoint"`
+	Region         string `json:"region"`
+	// VirtualHosted puts the bucket into the host name instead of the path.
+	VirtualHosted bool   `json:"virtualHosted,omitempty"`
+	Bucket        string `json:"bucket"`
+	CreateBucket  bool   `json:"createBucket,omitempty"`
+	// Prefix of all keys, empty or ending in "/".
+	Prefix string `json:"prefix"`
+	// CredentialsName is the Secret's name, for messages.
+	CredentialsName string `json:"credentialsName"`
+	// CA is true when StoreCAFile is to be trusted.
+	CA bool `json:"ca,omitempty"`
+}
+
+// Endpoint pairs a host that clients use with the store as those clients reach it.
+type Endpoint struct {
+	// Scheme is http or https.
+	Scheme string `json:"scheme"`
+	// Host[:port] as clients send it in the Host header.
+	Host string `json:"host"`
+	// StoreEndpoint, empty for Storage.PublicEndpoint (or, for an endpoint in
+	// the cluster, Storage.Endpoint: the operator has filled it in).
+	StoreEndpoint string `json:"storeEndpoint,omitempty"`
+}
+
+// Policy holds the effective values; Sources says where each comes from.
+type Policy struct {
+	ThresholdBytes int64             `json:"thresholdBytes"`
+	SuffixRules    []string          `json:"suffixRules"`
+	KeepVersions   int32             `json:"keepVersions"`
+	QuotaBytes     int64             `json:"quotaBytes,omitempty"`
+	Sources        map[string]string `json:"sources,omitempty"`
+}
+
+// Multipart says when uploads are split. Sizes are in bytes.
+type Multipart struct {
+	ThresholdBytes int64  `json:"thresholdBytes"`
+	PartSizeBytes  int64  `json:"partSizeBytes"`
+	Dialect        string `json:"dialect"`
+}
+
+// Scopes of a token, each including those before it.
+const (
+	ScopeRead  = "Read"
+	ScopeWrite = "Write"
+	ScopeAdmin = "Admin"
+)
+
+// Access says who may do what.
+type Access struct {
+	AnonymousRead bool    `json:"anonymousRead,omitempty"`
+	Tokens        []Token `json:"tokens,omitempty"`
+}
+
+// Token is an access token, known by its hash.
+type Token struct {
+	Name  string `json:"name"`
+	Scope string `json:"scope"`
+	// SHA256 of the token, hex. Tokens are 256 random bits, so a plain hash
+	// cannot be searched.
+	SHA256 string `json:"sha256"`
+	// ExpiresAt ends the token; also set on old generations during a rotation.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// SigningKey is a key of action tokens (in hrefs and action headers). Mounted
+// files lag behind by more than a minute, so a key is first published (servers
+// accept it), then signs, then is retired (servers accept it until every action
+// signed with it has expired).
+type SigningKey struct {
+	// ID is the file's name in KeysDir.
+	ID string `json:"id"`
+	// Fingerprint is the hex SHA-256 of the key; a file that does not match is reported.
+	Fingerprint string `json:"fingerprint"`
+	// Signs is true for the one key that new tokens are signed with.
+	Signs bool `json:"signs,omitempty"`
+}
+
+// History is a Git repository to scan.
+type History struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+	// SecretName is the Secret's name, for messages; its files lie in
+	// HistoryDir/{Name}. Empty: no credentials.
+	SecretName string `json:"secretName,omitempty"`
+}
+
+// GC modes.
+const (
+	GCDryRun = "DryRun"
+	GCDelete = "Delete"
+)
+
+// GC says how garbage collection runs.
+type GC struct {
+	Mode string `json:"mode"`
+	// GracePeriod, Quarantine and OrphanAfter are Go durations; OrphanAfter is
+	// empty where orphans are only reported.
+	GracePeriod string `json:"gracePeriod"`
+	Quarantine  string `json:"quarantine"`
+	OrphanAfter string `json:"orphanAfter,omitempty"`
+	// DeleteLimitPercent of the objects may go in one run.
+	DeleteLimitPercent int      `json:"deleteLimitPercent"`
+	Rules              []GCRule `json:"rules,omitempty"`
+}
+
+// GCRule overrides KeepVersions for the paths that it matches.
+type GCRule struct {
+	Path     string `json:"path,omitempty"`
+	Suffix   string `json:"suffix,omitempty"`
+	Versions *int32 `json:"versions,omitempty"`
+	Age      string `json:"age,omitempty"`
+	All      bool   `json:"all,omitempty"`
+}
+
+// Marshal renders a configuration; the same value gives the same bytes.
+func Marshal(c *Config) ([]byte, error) { return yaml.Marshal(c) }
+
+// Parse reads a configuration strictly: an unknown field is an error, because
+// it would be a policy that silently does not apply.
+func Parse(b []byte) (*Config, error) {
+	var c Config
+	if err := yaml.UnmarshalStrict(b, &c); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	return &c, nil
+}
+
+// Load reads the configuration file and returns it with its Hash.
+func Load(path string) (*Config, string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, "", fmt.Errorf("server configuration: %w", err)
+	}
+	c, err := Parse(b)
+	return c, Hash(b), err
+}
+
+// Hash names the bytes of a configuration; the operator compares it with the
+// one that a server reports to know what is loaded.
+func Hash(b []byte) string {
+	sum := sha256.Sum256(bytes.TrimSpace(b))
+	return hex.EncodeToString(sum[:8])
+}
+
+// TokenHash is how a token is named in the configuration.
+func TokenHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,145 @@
+// Package serverstatus is the contract of an LFS server's status endpoint: what
+// the server tells the operator about what only it can see, because only it
+// holds the store's credentials.
+//
+// GET /status on the admin port with "Authorization: Bearer {status token}".
+package serverstatus
+
+import "time"
+
+// Path of the status endpoint on the admin port.
+const Path = "/status"
+
+// ScanPath takes the live set of a scan: PUT /gc/scans/{run} on the admin port
+// with the scan token.
+const ScanPath = "/gc/scans/"
+
+// HistoryCheckPath takes a HistoryCheck: PUT on the admin port with the scan token.
+const HistoryCheckPath = "/history-check"
+
+// Status is the answer of the status endpoint.
+type Status struct {
+	Version string `json:"version"`
+	Config  Config `json:"config"`
+	Store   Store  `json:"store"`
+	// Usage is absent until the server has counted once.
+	Usage *Usage `json:"usage,omitempty"`
+	// History is absent until a check or scan has reported.
+	History *HistoryCheck `json:"history,omitempty"`
+	// GC is absent until a run has reported.
+	GC *GCReport `json:"gc,omitempty"`
+	// Draining is true once the server has been told to stop.
+	Draining bool `json:"draining,omitempty"`
+}
+
+// Config says which configuration is in force.
+type Config struct {
+	// Generation of the LFSRepository that it was made from.
+	Generation int64 `json:"generation"`
+	// Hash of the file in force (serverconfig.Hash).
+	Hash string `json:"hash"`
+	// Error of a newer file that could not be loaded; the old one stays in force.
+	Error string `json:"error,omitempty"`
+}
+
+// Store says what the server found of its store.
+type Store struct {
+	Ready bool `json:"ready"`
+	// Reason is one of the Reason constants; StoreReady when Ready.
+	Reason string `json:"reason"`
+	// Message says what is wrong and what to do, without secrets.
+	Message string `json:"message,omitempty"`
+	// Capabilities as probed, absent before the first probe.
+	Capabilities *Capabilities `json:"capabilities,omitempty"`
+	CheckedAt    time.Time     `json:"checkedAt"`
+}
+
+// Reasons of Store.
+const (
+	ReasonStoreReady            = "StoreReady"
+	ReasonChecking              = "Checking"
+	ReasonCredentialsMissing    = "CredentialsMissing"
+	ReasonCredentialsRefused    = "CredentialsRefused"
+	ReasonStoreUnreachable      = "StoreUnreachable"
+	ReasonBucketMissing         = "BucketMissing"
+	ReasonPrefixInUse           = "PrefixInUse"
+	ReasonPrefixNotOurs         = "PrefixNotOurs"
+	ReasonStoreIncapable        = "StoreIncapable"
+	ReasonSigningKeysMissing    = "SigningKeysMissing"
+	ReasonSigningKeysMismatched = "SigningKeysMismatched"
+)
+
+// Capabilities of a store, each found by trying it.
+type Capabilities struct {
+	// SignedChecksum: a PUT whose signed x-amz-checksum-sha256 does not match
+	// its body is refused.
+	SignedChecksum bool `json:"signedChecksum"`
+	// ConditionalWrites: If-None-Match:* and If-Match are honoured on PUT.
+	ConditionalWrites bool `json:"conditionalWrites"`
+	// PresignExpiry: an expired presigned request is refused.
+	PresignExpiry bool `json:"presignExpiry"`
+	// Versioned: the bucket keeps versions.
+	Versioned bool `json:"versioned"`
+}
+
+// Usage counts objects present under their final keys.
+type Usage struct {
+	Objects   int64     `json:"objects"`
+	Bytes     int64     `json:"bytes"`
+	CountedAt time.Time `json:"countedAt"`
+}
+
+// HistoryCheck says whether the history could be read.
+type HistoryCheck struct {
+	// Revision of the history list that was checked (serverconfig.HistoryRevision).
+	Revision  string              `json:"revision"`
+	CheckedAt time.Time           `json:"checkedAt"`
+	Entries   []HistoryCheckEntry `json:"entries"`
+}
+
+// HistoryCheckEntry is the outcome for one history entry.
+type HistoryCheckEntry struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Reason and Message are set when not OK.
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// Reasons of a HistoryCheckEntry.
+const (
+	ReasonHistoryReadable    = "HistoryReadable"
+	ReasonHistoryUnreachable = "HistoryUnreachable"
+	ReasonHistoryRefused     = "HistoryCredentialsRefused"
+	ReasonHistoryNotFound    = "HistoryNotFound"
+	ReasonHistoryEmpty       = "HistoryEmpty"
+	ReasonHistoryInvalid     = "HistoryInvalid"
+)
+
+// Outcomes of a GC run.
+const (
+	GCSucceeded = "Succeeded"
+	// GCStopped: a guard stopped the run before anything was deleted.
+	GCStopped = "Stopped"
+	GCFailed  = "Failed"
+)
+
+// GCReport is the short form of a run's report.
+type GCReport struct {
+	// ID of the run: the name of its Job.
+	ID      string `json:"id"`
+	Mode    string `json:"mode"`
+	Outcome string `json:"outcome"`
+	// Reason and Message explain an Outcome other than GCSucceeded.
+	Reason     string    `json:"reason,omitempty"`
+	Message    string    `json:"message,omitempty"`
+	StartedAt  time.Time `json:"startedAt"`
+	FinishedAt time.Time `json:"finishedAt"`
+
+	Kept         int64 `json:"kept"`
+	Condemned    int64 `json:"condemned"`
+	Deleted      int64 `json:"deleted"`
+	DeletedBytes int64 `json:"deletedBytes"`
+	Orphans      int64 `json:"orphans"`
+	OrphanBytes  int64 `json:"orphanBytes"`
+}
