@@ -10,6 +10,9 @@ var (
 	// GroupVersion is the API group and version of every type in this package.
 	GroupVersion = schema.GroupVersion{Group: "lfs-operator.dev", Version: "v1alpha1"}
 
+	// SchemeGroupVersion is GroupVersion by the name that generated code expects.
+	SchemeGroupVersion = GroupVersion
+
 	// SchemeBuilder collects the functions that add this package's types to a scheme.
 	SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
 
