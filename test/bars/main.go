@@ -1,0 +1,66 @@
+// Command bars measures the figures that the project promises and prints one
+// line each: "bar NAME VALUE". Nothing in it is written down beforehand.
+//
+//	bars slice   apply-to-ready, push ratio, footprint, steady state; needs a cluster
+//	bars time NAME COMMAND…   how long a command takes, in seconds
+//
+// Progress goes to standard error, so that standard output holds only bars.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := fmt.Errorf("usage: bars slice | bars time NAME COMMAND…")
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == "slice":
+		err = slice(ctx)
+	case len(os.Args) > 3 && os.Args[1] == "time":
+		err = timeCommand(ctx, os.Args[2], os.Args[3:])
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "bars: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// bar prints one figure.
+func bar(name string, value any) {
+	if f, ok := value.(float64); ok {
+		value = fmt.Sprintf("%.2f", f)
+	}
+	fmt.Printf("bar %s %v\n", name, value)
+}
+
+// median of an odd or even number of figures.
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	n := len(v)
+	if n%2 == 1 {
+		return v[n/2]
+	}
+	return (v[n/2-1] + v[n/2]) / 2
+}
+
+// timeCommand runs a command, its output on standard error, and prints how many
+// seconds it took. A command that fails has no figure.
+func timeCommand(ctx context.Context, name string, command []string) error {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	bar(name, time.Since(start).Seconds())
+	return nil
+}
