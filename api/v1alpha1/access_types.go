@@ -12,6 +12,7 @@ type Access struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
 	Tokens []AccessToken `json:"tokens,omitempty"`
 	// kubernetes lets ServiceAccount tokens in.
 	// +optional
@@ -25,6 +26,10 @@ type Access struct {
 type AccessToken struct {
 	// name of the token, unique in the list.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and -, beginning and ending with a letter or digit, for example main"
+	// +kubebuilder:validation:XValidation:rule=`self != 'default'`,message="must not be default, the name of the token that every LFSRepository has: choose another"
 	Name string `json:"name"`
 	// scope of the token. Read: download. Write: also upload and lock. Admin:
 	// also unlock by force and ask for garbage collection.
@@ -51,6 +56,8 @@ const (
 type KubernetesAccess struct {
 	// audience that the tokens must be made for.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
 	Audience string `json:"audience"`
 }
 
@@ -60,16 +67,26 @@ type JWTAccess struct {
 	// +required
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
 	Issuers []JWTIssuer `json:"issuers,omitempty"`
 }
 
 // JWTIssuer is a source of trusted JSON Web Tokens.
+//
+// +kubebuilder:validation:ExactlyOneOf=url;keySecretRef
 type JWTIssuer struct {
 	// name of the entry, unique in the list.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and -, beginning and ending with a letter or digit, for example main"
 	Name string `json:"name"`
 	// url of an OpenID Connect issuer. Excludes keySecretRef.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^https://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?(/[^ ?#[:cntrl:]]*)?$')`,message="must be the https:// URL of an OpenID Connect issuer, without query or credentials, for example https://issuer.example.com"
 	URL string `json:"url,omitempty"`
 	// keySecretRef names a Secret with a static key. Excludes url.
 	// +optional
@@ -77,5 +94,8 @@ type JWTIssuer struct {
 	// audiences of which a token must name one.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
 	Audiences []string `json:"audiences,omitempty"`
 }

@@ -21,6 +21,8 @@ import (
 // +kubebuilder:printcolumn:name="Keep",type=integer,priority=1,JSONPath=`.status.policy.keepVersions.value`
 // +kubebuilder:printcolumn:name="GC",type=string,priority=1,JSONPath=`.status.policy.gcMode.value`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:validation:XValidation:rule=`self.metadata.name.size() <= 40`,message="metadata.name must be at most 40 characters: the names of Services and Jobs are made from it"
+// +kubebuilder:validation:XValidation:rule=`self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')`,message="metadata.name must begin with a letter and hold only lower-case letters, digits and - (no dots, so never .git at the end)"
 type LFSRepository struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -47,6 +49,15 @@ type LFSRepositoryList struct {
 // LFSRepositorySpec is the wish of the repository's owner. A policy field that
 // is left out takes the store's default, then the built-in one; nothing is
 // written back into the spec. status.policy shows what applies, and why.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.storeRef) || !has(self.storage)`,message="must be left out where storeRef is set: an LFSRepository lies in an LFSStore or in a store of its own, not in both",reason=FieldValueForbidden,fieldPath=".storage"
+// +kubebuilder:validation:XValidation:rule=`!has(self.storage) || has(self.bucket)`,message="must be set where storage is set: name the bucket that holds the objects",reason=FieldValueRequired,fieldPath=".bucket"
+// +kubebuilder:validation:XValidation:rule=`!has(self.prefix) || has(self.storage)`,message="must be left out where storage is not set: an LFSStore chooses the prefix",reason=FieldValueForbidden,fieldPath=".prefix"
+// +kubebuilder:validation:XValidation:rule=`has(self.storeRef) == has(oldSelf.storeRef) && (!has(self.storeRef) || self.storeRef == oldSelf.storeRef)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSRepository for another place",reason=FieldValueForbidden,fieldPath=".storeRef"
+// +kubebuilder:validation:XValidation:rule=`has(self.bucket) == has(oldSelf.bucket) && (!has(self.bucket) || self.bucket == oldSelf.bucket)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSRepository for another place",reason=FieldValueForbidden,fieldPath=".bucket"
+// +kubebuilder:validation:XValidation:rule=`has(self.prefix) == has(oldSelf.prefix) && (!has(self.prefix) || self.prefix == oldSelf.prefix)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSRepository for another place",reason=FieldValueForbidden,fieldPath=".prefix"
+// +kubebuilder:validation:XValidation:rule=`has(self.adoptFrom) == has(oldSelf.adoptFrom) && (!has(self.adoptFrom) || self.adoptFrom == oldSelf.adoptFrom)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSRepository for another place",reason=FieldValueForbidden,fieldPath=".adoptFrom"
+// +kubebuilder:validation:XValidation:rule=`has(self.storage) == has(oldSelf.storage)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSRepository for another place",reason=FieldValueForbidden,fieldPath=".storage"
 type LFSRepositorySpec struct {
 	// storeRef names the LFSStore that holds the objects. Excludes storage;
 	// with neither, the default LFSStore is used. Immutable.
@@ -57,26 +68,46 @@ type LFSRepositorySpec struct {
 	Storage *Storage `json:"storage,omitempty"`
 	// bucket that holds the objects. Required with storage. Immutable.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$') && !self.contains('..') && !self.matches('^[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+$')`,message="must be a bucket name as S3 takes it: 3 to 63 lower-case letters, digits, - and ., for example team-a-models"
 	Bucket string `json:"bucket,omitempty"`
 	// prefix of every key of this repository in the bucket, ending in "/".
 	// Left out: "{namespace}/{name}-{uid}/", so that a name that is deleted and
 	// created again inherits nothing. Only with storage. Immutable.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^([A-Za-z0-9!_.*()-]+/)+$')`,message="must end with / and not begin with it, of letters, digits and -_.!*() between single slashes, for example team-a/models/"
+	// +kubebuilder:validation:XValidation:rule=`!self.split('/').exists(part, part == '.' || part == '..')`,message="must not hold . or .. as a part: name the full prefix"
 	Prefix string `json:"prefix,omitempty"`
 
 	// threshold: files of this size or larger belong in LFS. Built-in: 5M.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).asInteger() > 0`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
 	Threshold *resource.Quantity `json:"threshold,omitempty"`
 	// suffixRules are file name suffixes that always belong in LFS. They are
 	// added to the 32 built-in ones and never replace them.
 	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=32
+	// +kubebuilder:validation:items:XValidation:rule=`self.matches('^([.][A-Za-z0-9_-]+)+$')`,message="must begin with a dot, of letters, digits, _ and - (no wildcard), for example .safetensors"
 	SuffixRules []string `json:"suffixRules,omitempty"`
 	// keepVersions is how many distinct contents of each file path garbage
 	// collection keeps, newest first. Built-in: 5.
 	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
 	KeepVersions *int32 `json:"keepVersions,omitempty"`
 	// quota is how many bytes of objects the repository may hold.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).asInteger() > 0`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// history lists the Git repositories whose refs say which versions exist,
@@ -84,6 +115,7 @@ type LFSRepositorySpec struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
 	History []HistorySource `json:"history,omitempty"`
 	// gc says when and how garbage collection runs.
 	// +optional

@@ -3,9 +3,14 @@ package v1alpha1
 import corev1 "k8s.io/api/core/v1"
 
 // Server shapes the pods of the LFS server.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.replicas) || !has(self.autoscaling)`,message="must be left out where autoscaling is set: the autoscaler chooses the number of replicas",reason=FieldValueForbidden,fieldPath=".replicas"
+// +kubebuilder:validation:XValidation:rule=`!has(self.resources) || !has(self.resources.claims)`,message="must not hold claims: only requests and limits can be set",reason=FieldValueForbidden,fieldPath=".resources"
 type Server struct {
 	// replicas of the server. Built-in: 1. Excludes autoscaling.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=20
 	Replicas *int32 `json:"replicas,omitempty"`
 	// resources of the server's container.
 	// +optional
@@ -19,15 +24,23 @@ type Server struct {
 }
 
 // Autoscaling bounds a HorizontalPodAutoscaler.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.minReplicas) || self.minReplicas <= self.maxReplicas`,message="must be at least minReplicas: raise maxReplicas or lower minReplicas",fieldPath=".maxReplicas"
 type Autoscaling struct {
 	// minReplicas, at least 1.
 	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=20
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 	// maxReplicas, at least minReplicas.
 	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=20
 	MaxReplicas int32 `json:"maxReplicas"`
 	// targetCPUUtilization in percent of the request.
 	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
 	TargetCPUUtilization *int32 `json:"targetCPUUtilization,omitempty"`
 }
 
@@ -36,24 +49,34 @@ type Autoscaling struct {
 type PodTemplate struct {
 	// labels added to the pods.
 	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule=`self.all(k, !k.startsWith('lfs-operator.dev/') && !k.startsWith('app.kubernetes.io/'))`,message="keys must not begin with lfs-operator.dev/ or app.kubernetes.io/: the operator sets those itself"
 	Labels map[string]string `json:"labels,omitempty"`
 	// annotations added to the pods.
 	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule=`self.all(k, !k.startsWith('lfs-operator.dev/') && !k.startsWith('app.kubernetes.io/'))`,message="keys must not begin with lfs-operator.dev/ or app.kubernetes.io/: the operator sets those itself"
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// nodeSelector of the pods.
 	// +optional
+	// +kubebuilder:validation:MaxProperties=16
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	// tolerations of the pods.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 	// imagePullSecrets of the pods.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
 	ImagePullSecrets []LocalReference `json:"imagePullSecrets,omitempty"`
 	// priorityClassName of the pods.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of a PriorityClass: lower-case letters, digits, - and ."
 	PriorityClassName string `json:"priorityClassName,omitempty"`
 }
 
@@ -64,6 +87,7 @@ type Exposure struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=host
+	// +kubebuilder:validation:MaxItems=8
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// httpRoute attaches the server to a Gateway.
 	// +optional
@@ -77,6 +101,9 @@ type Exposure struct {
 type Endpoint struct {
 	// host[:port] as it stands in the client's URL.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=261
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|[[][0-9a-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be host[:port] in lower case and nothing else (scheme has a field of its own), for example lfs.example.com"
 	Host string `json:"host"`
 	// scheme of the client's URL. Built-in: https.
 	// +optional
@@ -84,6 +111,9 @@ type Endpoint struct {
 	// storeEndpoint that these clients reach the store by: http(s)://host[:port].
 	// Left out: storage.publicEndpoint, then storage.endpoint.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://s3.example.com"
 	StoreEndpoint string `json:"storeEndpoint,omitempty"`
 }
 
@@ -102,6 +132,8 @@ type HTTPRouteExposure struct {
 	// parentRefs name the Gateways.
 	// +required
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
 	ParentRefs []GatewayReference `json:"parentRefs,omitempty"`
 }
 
@@ -109,12 +141,21 @@ type HTTPRouteExposure struct {
 type GatewayReference struct {
 	// name of the Gateway.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of a Gateway: lower-case letters, digits, - and ."
 	Name string `json:"name"`
 	// namespace of the Gateway. Left out: the LFSRepository's.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and -, beginning and ending with a letter or digit, for example main"
 	Namespace string `json:"namespace,omitempty"`
 	// sectionName is the listener's name.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of a listener: lower-case letters, digits, - and ."
 	SectionName string `json:"sectionName,omitempty"`
 }
 
@@ -122,6 +163,9 @@ type GatewayReference struct {
 type IngressExposure struct {
 	// className of the ingress controller.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of an IngressClass: lower-case letters, digits, - and ."
 	ClassName string `json:"className,omitempty"`
 	// tlsSecretRef names the Secret with the certificate.
 	// +optional

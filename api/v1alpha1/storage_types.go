@@ -6,6 +6,9 @@ import "k8s.io/apimachinery/pkg/api/resource"
 type StoreReference struct {
 	// name of the LFSStore.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of an LFSStore: lower-case letters, digits, - and ."
 	Name string `json:"name"`
 }
 
@@ -13,19 +16,33 @@ type StoreReference struct {
 type LocalReference struct {
 	// name of the object.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of an object in the same namespace: lower-case letters, digits, - and ."
 	Name string `json:"name"`
 }
 
 // Storage is an S3 endpoint of the tenant's own.
+// +kubebuilder:validation:XValidation:rule=`has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSRepository for another place",reason=FieldValueForbidden,fieldPath=".region"
 type Storage struct {
 	// endpoint of the store as the server reaches it: http(s)://host[:port]. Immutable.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://s3.example.com"
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSRepository for another place",reason=FieldValueForbidden
 	Endpoint string `json:"endpoint"`
 	// publicEndpoint of the store as clients reach it. Left out: endpoint.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://s3.example.com"
 	PublicEndpoint string `json:"publicEndpoint,omitempty"`
-	// region that requests are signed for. Left out: us-east-1.
+	// region that requests are signed for. Left out: us-east-1. Immutable.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[A-Za-z0-9_-]+$')`,message="must be letters, digits, - and _, for example eu-central-1"
 	Region string `json:"region,omitempty"`
 	// addressingStyle of the bucket: Path (built-in) or VirtualHosted.
 	// +optional
@@ -56,10 +73,19 @@ const (
 type Multipart struct {
 	// threshold: objects larger than this are uploaded in parts. Built-in: 100M.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).asInteger() > 0`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
+	// +kubebuilder:validation:XValidation:rule=`!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('5Gi')) <= 0`,message="must be at most 5Gi, the largest object that S3 takes in one request"
 	Threshold *resource.Quantity `json:"threshold,omitempty"`
 	// partSize of an upload, at least 5Mi; objects that would need more than
 	// 10,000 parts get larger ones. Built-in: 50M.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).asInteger() > 0`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
+	// +kubebuilder:validation:XValidation:rule=`!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('5Mi')) >= 0`,message="must be at least 5Mi, the smallest part that S3 takes"
+	// +kubebuilder:validation:XValidation:rule=`!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('5Gi')) <= 0`,message="must be at most 5Gi, the largest part that S3 takes"
 	PartSize *resource.Quantity `json:"partSize,omitempty"`
 	// dialect overrides the choice of the multipart dialect. Built-in: Auto.
 	// +optional
@@ -82,5 +108,9 @@ const (
 type AdoptFrom struct {
 	// prefix in the bucket under which the objects lie, ending in "/".
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^([A-Za-z0-9!_.*()-]+/)+$')`,message="must end with / and not begin with it, of letters, digits and -_.!*() between single slashes, for example team-a/models/"
+	// +kubebuilder:validation:XValidation:rule=`!self.split('/').exists(part, part == '.' || part == '..')`,message="must not hold . or .. as a part: name the full prefix"
 	Prefix string `json:"prefix"`
 }

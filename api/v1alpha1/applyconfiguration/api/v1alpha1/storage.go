@@ -15,7 +15,7 @@ type StorageApplyConfiguration struct {
 	Endpoint *string `json:"endpoint,omitempty"`
 	// publicEndpoint of the store as clients reach it. Left out: endpoint.
 	PublicEndpoint *string `json:"publicEndpoint,omitempty"`
-	// region that requests are signed for. Left out: us-east-1.
+	// region that requests are signed for. Left out: us-east-1. Immutable.
 	Region *string `json:"region,omitempty"`
 	// addressingStyle of the bucket: Path (built-in) or VirtualHosted.
 	AddressingStyle *apiv1alpha1.AddressingStyle `json:"addressingStyle,omitempty"`

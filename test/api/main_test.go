@@ -1,0 +1,99 @@
+// Package api tests the custom resource definition against a real API server:
+// which manifests it takes, what it says to the others, and what it shows.
+package api
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/lfs-operator/lfs-operator/test/assets"
+)
+
+// server is the one API server of this package, started by the first test that
+// asks for it, because only a test can say that its programs are missing.
+var server struct {
+	once   sync.Once
+	env    *envtest.Environment
+	config *rest.Config
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if server.env != nil {
+		if err := server.env.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stopping the API server:", err)
+		}
+	}
+	os.Exit(code)
+}
+
+// restConfig returns how to reach the API server.
+func restConfig(t *testing.T) *rest.Config {
+	t.Helper()
+	server.once.Do(func() {
+		server.env = &envtest.Environment{
+			BinaryAssetsDirectory: assets.KubeAssets(t),
+			CRDDirectoryPaths:     []string{filepath.Join(assets.Root(t), "config", "crd", "bases")},
+			ErrorIfCRDPathMissing: true,
+		}
+		server.config, server.err = server.env.Start()
+	})
+	if server.err != nil {
+		t.Fatalf("starting the API server: %v", server.err)
+	}
+	return server.config
+}
+
+// newClient returns a client of the API server that changes nothing it is given.
+func newClient(t *testing.T) client.Client {
+	t.Helper()
+	c, err := client.New(restConfig(t), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// create makes obj for the length of the test.
+func create(t *testing.T, c client.Client, obj client.Object) {
+	t.Helper()
+	if err := c.Create(t.Context(), obj); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.IgnoreNotFound(c.Delete(context.Background(), obj)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// manifest reads a manifest of testdata.
+func manifest(t *testing.T, name string) *unstructured.Unstructured {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, b)
+}
+
+// parse reads one YAML document.
+func parse(t *testing.T, b []byte) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal(b, &u.Object); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
