@@ -115,15 +115,13 @@ func runIn(ctx context.Context, dir string, env []string, stdin, name string, ar
 	return out.String(), nil
 }
 
-// Until calls f until it returns true, and fails with the last reason when the
-// time is over.
+// Until calls f until it returns true, more and more seldom, and fails with the
+// last reason when the time is over.
 func Until(ctx context.Context, limit time.Duration, what string, f func(context.Context) (done bool, why string)) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
 	var why string
-	for {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 800*time.Millisecond) {
 		done, w := f(ctx)
 		if done {
 			return nil
@@ -134,7 +132,7 @@ func Until(ctx context.Context, limit time.Duration, what string, f func(context
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("not within %s: %s (last: %s)", limit, what, strings.TrimSpace(why))
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 	}
 }

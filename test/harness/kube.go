@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -112,42 +113,97 @@ func (s *Status) Condition(kind string) *Condition {
 	return nil
 }
 
+// object is what the steps read of an LFSRepository.
+type object struct {
+	Metadata struct{ Generation int64 }
+	Status   Status
+}
+
 // Repository reads an LFSRepository: its generation and status.
 func (e *Env) Repository(ctx context.Context, namespace, name string) (generation int64, status *Status, err error) {
 	out, err := e.Kubectl(ctx, "-n", namespace, "get", "lfsrepository", name, "-o", "json")
 	if err != nil {
 		return 0, nil, err
 	}
-	var o struct {
-		Metadata struct{ Generation int64 }
-		Status   Status
-	}
+	var o object
 	if err := json.Unmarshal([]byte(out), &o); err != nil {
 		return 0, nil, err
 	}
 	return o.Metadata.Generation, &o.Status, nil
 }
 
+// WatchRepository calls see with an LFSRepository as it is, and again after every
+// change, until see returns true. It fails with see's last reason when the time
+// is over. One kubectl does it all: on two cores, asking again and again would
+// slow down what is being waited for.
+func (e *Env) WatchRepository(ctx context.Context, namespace, name string, limit time.Duration, what string, see func(generation int64, st *Status) (done bool, why string)) error {
+	watch, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var why string
+	for {
+		done, err := watchRepository(watch, namespace, name, func(o *object) bool {
+			done, w := see(o.Metadata.Generation, &o.Status)
+			why = w
+			return done
+		})
+		switch {
+		case done:
+			return nil
+		case watch.Err() != nil:
+			return fmt.Errorf("not within %s: %s (last: %s)\n%s", limit, what, strings.TrimSpace(why), e.Describe(context.WithoutCancel(ctx), namespace))
+		case err != nil:
+			why = err.Error()
+		}
+		select { // the API server may have gone away for a moment
+		case <-watch.Done():
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+// watchRepository follows one "kubectl get --watch" until see returns true.
+func watchRepository(ctx context.Context, namespace, name string, see func(*object) bool) (done bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	cmd := exec.CommandContext(ctx, "kubectl", "-n", namespace, "get", "lfsrepository", name, "-o", "json", "--watch")
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		cancel()
+		return false, err
+	}
+	defer func() {
+		cancel()
+		_ = cmd.Wait()
+	}()
+	for d := json.NewDecoder(out); ; {
+		var o object
+		if err := d.Decode(&o); err != nil {
+			return false, fmt.Errorf("kubectl get --watch: %w %s", err, errs.String())
+		}
+		if see(&o) {
+			return true, nil
+		}
+	}
+}
+
 // WaitCondition waits until a condition has the status (and the reason, where
 // given) for the object's current generation.
 func (e *Env) WaitCondition(ctx context.Context, namespace, name, kind, status, reason string, limit time.Duration) (*Status, error) {
 	var last *Status
-	err := Until(ctx, limit, fmt.Sprintf("%s/%s %s=%s %s", namespace, name, kind, status, reason), func(ctx context.Context) (bool, string) {
-		gen, st, err := e.Repository(ctx, namespace, name)
-		if err != nil {
-			return false, err.Error()
-		}
+	what := fmt.Sprintf("%s/%s %s=%s %s", namespace, name, kind, status, reason)
+	err := e.WatchRepository(ctx, namespace, name, limit, what, func(generation int64, st *Status) (bool, string) {
 		last = st
 		c := st.Condition(kind)
 		if c == nil {
 			return false, fmt.Sprintf("%+v", st.Conditions)
 		}
-		return c.Status == status && c.ObservedGeneration == gen && (reason == "" || c.Reason == reason), fmt.Sprintf("%+v", *c)
+		return c.Status == status && c.ObservedGeneration == generation && (reason == "" || c.Reason == reason), fmt.Sprintf("%+v", *c)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, e.Describe(context.WithoutCancel(ctx), namespace))
-	}
-	return last, nil
+	return last, err
 }
 
 // WaitReady waits until an LFSRepository is Ready for its current generation.

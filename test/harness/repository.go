@@ -72,23 +72,15 @@ func (e *Env) RunGCByAnnotation(ctx context.Context, namespace, name, value stri
 }
 
 func (e *Env) waitGC(ctx context.Context, namespace, name string, want func(id string) bool) (*GCRun, error) {
-	var run *GCRun
-	err := Until(ctx, 3*time.Minute, "garbage collection in status", func(ctx context.Context) (bool, string) {
-		_, st, err := e.Repository(ctx, namespace, name)
-		if err != nil {
-			return false, err.Error()
-		}
+	var run GCRun
+	err := e.WatchRepository(ctx, namespace, name, 3*time.Minute, "garbage collection in status", func(_ int64, st *Status) (bool, string) {
 		if st.GC == nil || st.GC.LastRun == nil || !want(st.GC.LastRun.ID) {
 			return false, fmt.Sprintf("%+v", st.Condition("GarbageCollected"))
 		}
-		r := GCRun(*st.GC.LastRun)
-		run = &r
+		run = GCRun(*st.GC.LastRun)
 		return true, ""
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, e.Describe(context.WithoutCancel(ctx), namespace))
-	}
-	return run, nil
+	return &run, err
 }
 
 // Repository is an LFSRepository on the dev store, as the end-to-end tests and
@@ -99,6 +91,13 @@ type Repository struct {
 	NodePort int
 	// Spec is YAML added to the spec, indented by two blanks, one field a line.
 	Spec string
+	// Bucket and Prefix of the objects. Left out: the namespace's name, and the
+	// prefix that the operator chooses.
+	Bucket, Prefix string
+	// Endpoint of the store as the server reaches it. Left out: the dev store.
+	Endpoint string
+	// ExistingBucket: the server is not to create the bucket.
+	ExistingBucket bool
 
 	env *Env
 }
@@ -107,10 +106,16 @@ type Repository struct {
 // namespace, the store's Secret, an empty Git repository, a way in from outside.
 func (e *Env) NewRepository(ctx context.Context, r Repository) (*Repository, error) {
 	r.env = e
+	if r.Bucket == "" {
+		r.Bucket = r.Namespace
+	}
+	if r.Endpoint == "" {
+		r.Endpoint = StoreInternal
+	}
 	if err := e.Namespace(ctx, r.Namespace); err != nil {
 		return nil, err
 	}
-	if err := e.Apply(ctx, r.credentials(StoreAccessKey, StoreSecretKey)); err != nil {
+	if err := r.SetStoreCredentials(ctx, StoreAccessKey, StoreSecretKey); err != nil {
 		return nil, err
 	}
 	if err := e.EnsureGitRepository(ctx, r.gitName()); err != nil {
@@ -119,12 +124,13 @@ func (e *Env) NewRepository(ctx context.Context, r Repository) (*Repository, err
 	return &r, e.ExposeNodePort(ctx, r.Namespace, r.Name, r.NodePort)
 }
 
-func (r *Repository) credentials(access, secret string) string {
-	return fmt.Sprintf(`apiVersion: v1
+// SetStoreCredentials writes the Secret with the store's key.
+func (r *Repository) SetStoreCredentials(ctx context.Context, access, secret string) error {
+	return r.env.Apply(ctx, fmt.Sprintf(`apiVersion: v1
 kind: Secret
 metadata: {name: store-credentials, namespace: %s}
 stringData: {AWS_ACCESS_KEY_ID: %s, AWS_SECRET_ACCESS_KEY: %s}
-`, r.Namespace, access, secret)
+`, r.Namespace, access, secret))
 }
 
 func (r *Repository) gitName() string { return r.Namespace + "-" + r.Name + ".git" }
@@ -142,6 +148,10 @@ func (r *Repository) LFSURL() string {
 
 // Manifest of the LFSRepository.
 func (r *Repository) Manifest() string {
+	prefix := ""
+	if r.Prefix != "" {
+		prefix = "  prefix: " + r.Prefix + "\n"
+	}
 	return fmt.Sprintf(`apiVersion: lfs-operator.dev/v1alpha1
 kind: LFSRepository
 metadata: {name: %s, namespace: %s}
@@ -150,11 +160,11 @@ spec:
     endpoint: %s
     publicEndpoint: %s
     credentialsSecretRef: {name: store-credentials}
-    createBucket: true
+    createBucket: %t
   bucket: %s
   history: [{name: main, url: "%s"}]
   exposure: {endpoints: [{host: "%s", scheme: http}]}
-%s`, r.Name, r.Namespace, StoreInternal, r.env.StoreURL, r.Namespace, r.GitURL(), r.Host(), r.Spec)
+%s%s`, r.Name, r.Namespace, r.Endpoint, r.env.StoreURL, !r.ExistingBucket, r.Bucket, r.GitURL(), r.Host(), prefix, r.Spec)
 }
 
 // Apply applies the manifest.
@@ -200,17 +210,23 @@ func (r *Repository) Push(ctx context.Context, w *WorkTree) error {
 // PresignedPut returns a plain presigned upload URL of the dev store, without a
 // checksum: what a client could do at best.
 func (r *Repository) PresignedPut(ctx context.Context, key string) (string, error) {
-	u, err := url.Parse(r.env.StoreURL)
+	c, err := r.env.Store()
 	if err != nil {
 		return "", err
 	}
-	c, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(StoreAccessKey, StoreSecretKey, ""), Region: "us-east-1"})
-	if err != nil {
-		return "", err
-	}
-	signed, err := c.PresignedPutObject(ctx, r.Namespace, key, time.Hour)
+	signed, err := c.PresignedPutObject(ctx, r.Bucket, key, time.Hour)
 	if err != nil {
 		return "", err
 	}
 	return signed.String(), nil
+}
+
+// Store is a client of the dev store with its own key: what an administrator of
+// the store sees.
+func (e *Env) Store() (*minio.Client, error) {
+	u, err := url.Parse(e.StoreURL)
+	if err != nil {
+		return nil, err
+	}
+	return minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(StoreAccessKey, StoreSecretKey, ""), Region: "us-east-1"})
 }
