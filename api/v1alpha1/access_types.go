@@ -30,11 +30,11 @@ type AccessToken struct {
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and -, beginning and ending with a letter or digit, for example main"
 	// +kubebuilder:validation:XValidation:rule=`self != 'default'`,message="must not be default, the name of the token that every LFSRepository has: choose another"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// scope of the token. Read: download. Write: also upload and lock. Admin:
 	// also unlock by force and ask for garbage collection.
 	// +required
-	Scope TokenScope `json:"scope"`
+	Scope TokenScope `json:"scope,omitempty"`
 	// expiresAt ends the token.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
@@ -58,7 +58,7 @@ type KubernetesAccess struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
-	Audience string `json:"audience"`
+	Audience string `json:"audience,omitempty"`
 }
 
 // JWTAccess lets signed JSON Web Tokens in.
@@ -81,7 +81,7 @@ type JWTIssuer struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and -, beginning and ending with a letter or digit, for example main"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// url of an OpenID Connect issuer. Excludes keySecretRef.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

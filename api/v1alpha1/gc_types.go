@@ -9,7 +9,7 @@ type HistorySource struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and -, beginning and ending with a letter or digit, for example main"
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// url of the Git repository: https, http, ssh or file (a mounted path).
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -17,7 +17,7 @@ type HistorySource struct {
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^(https?|ssh|file)://')`,message="must begin with https://, http://, ssh:// or file://; write git@host:path as ssh://git@host/path"
 	// +kubebuilder:validation:XValidation:rule=`!self.matches('^https?://[^/?#]*@') && !self.matches('^[a-z]+://[^/?#@]*:[^/?#]*@')`,message="must not hold a user name or password (of ssh only the user name): put them into the Secret that secretRef names"
 	// +kubebuilder:validation:XValidation:rule=`!self.matches('^(https?|ssh|file)://') || self.matches('^((https?|ssh)://([^/?#]*@)?([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?/[^ ?#[:cntrl:]]+|file:///[^ ?#[:cntrl:]]+)$')`,message="must name a host and the path of a repository, without query or fragment, for example https://git.example.com/team-a/models.git"
-	URL string `json:"url"`
+	URL string `json:"url,omitempty"`
 	// secretRef names the Secret to read it with: username and password, or
 	// ssh-privatekey and known_hosts; ca.crt where a private CA signs.
 	// +optional
@@ -26,7 +26,7 @@ type HistorySource struct {
 
 // GarbageCollection says when and how old versions are pruned.
 type GarbageCollection struct {
-	// mode: DryRun (built-in) reports what would go; Delete deletes it.
+	// mode of garbage collection. DryRun (built-in) reports what would go; Delete deletes it.
 	// +optional
 	Mode GCMode `json:"mode,omitempty"`
 	// schedule in cron form. Left out: once a day at a minute of its own.
@@ -41,7 +41,7 @@ type GarbageCollection struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$') && self.lowerAscii() != 'local'`,message="must be the name of an IANA time zone, for example Europe/Berlin (Local is not one)"
 	TimeZone string `json:"timeZone,omitempty"`
-	// gracePeriod: objects younger than this are always kept. Built-in: 168h.
+	// gracePeriod is the age below which every object is kept. Built-in: 168h.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MinLength=1
@@ -49,7 +49,7 @@ type GarbageCollection struct {
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^([0-9]{1,6}([.][0-9]{1,3})?h)?([0-9]{1,7}([.][0-9]{1,3})?m)?([0-9]{1,9}([.][0-9]{1,3})?s)?$')`,message="must be a duration in hours, minutes and seconds, for example 168h (there is no unit for days)"
 	// +kubebuilder:validation:XValidation:rule=`!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?h)?([0-9]{1,7}([.][0-9]{1,3})?m)?([0-9]{1,9}([.][0-9]{1,3})?s)?$') || (duration(self) > duration('0s') && duration(self) <= duration('87600h'))`,message="must be longer than 0s and at most 87600h (10 years)"
 	GracePeriod *metav1.Duration `json:"gracePeriod,omitempty"`
-	// quarantine: time between condemning an object and deleting it in a later
+	// quarantine is the time between condemning an object and deleting it in a later
 	// run, after a fresh scan. Built-in: 168h.
 	// +optional
 	// +kubebuilder:validation:Type=string
@@ -58,8 +58,8 @@ type GarbageCollection struct {
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^([0-9]{1,6}([.][0-9]{1,3})?h)?([0-9]{1,7}([.][0-9]{1,3})?m)?([0-9]{1,9}([.][0-9]{1,3})?s)?$')`,message="must be a duration in hours, minutes and seconds, for example 168h (there is no unit for days)"
 	// +kubebuilder:validation:XValidation:rule=`!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?h)?([0-9]{1,7}([.][0-9]{1,3})?m)?([0-9]{1,9}([.][0-9]{1,3})?s)?$') || (duration(self) > duration('0s') && duration(self) <= duration('87600h'))`,message="must be longer than 0s and at most 87600h (10 years)"
 	Quarantine *metav1.Duration `json:"quarantine,omitempty"`
-	// orphanAfter: objects that no listed history ever named are deleted after
-	// this time. Left out: they are reported, never deleted.
+	// orphanAfter is the time after which objects that no listed history ever
+	// named are deleted. Left out: they are reported, never deleted.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MinLength=1
@@ -67,8 +67,8 @@ type GarbageCollection struct {
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^([0-9]{1,6}([.][0-9]{1,3})?h)?([0-9]{1,7}([.][0-9]{1,3})?m)?([0-9]{1,9}([.][0-9]{1,3})?s)?$')`,message="must be a duration in hours, minutes and seconds, for example 720h (there is no unit for days)"
 	// +kubebuilder:validation:XValidation:rule=`!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?h)?([0-9]{1,7}([.][0-9]{1,3})?m)?([0-9]{1,9}([.][0-9]{1,3})?s)?$') || (duration(self) > duration('0s') && duration(self) <= duration('87600h'))`,message="must be longer than 0s and at most 87600h (10 years)"
 	OrphanAfter *metav1.Duration `json:"orphanAfter,omitempty"`
-	// deleteLimit: a run that would delete a larger share of the objects stops
-	// and says so. Built-in: 50%.
+	// deleteLimit is the largest share of the objects that one run may delete; a
+	// run that would delete more stops and says so. Built-in: 50%.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4
@@ -109,19 +109,19 @@ type GCRule struct {
 	Suffix string `json:"suffix,omitempty"`
 	// keep says what is kept.
 	// +required
-	Keep GCKeep `json:"keep"`
+	Keep GCKeep `json:"keep,omitzero"`
 }
 
 // GCKeep is exactly one of its fields.
 //
 // +kubebuilder:validation:ExactlyOneOf=versions;age;all
 type GCKeep struct {
-	// versions: the newest so many distinct contents of each path.
+	// versions keeps the newest so many distinct contents of each path.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	Versions *int32 `json:"versions,omitempty"`
-	// age: every version that was superseded less than this ago.
+	// age keeps every version that was superseded less than this ago.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MinLength=1
@@ -129,7 +129,7 @@ type GCKeep struct {
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^([0-9]{1,6}([.][0-9]{1,3})?h)?([0-9]{1,7}([.][0-9]{1,3})?m)?([0-9]{1,9}([.][0-9]{1,3})?s)?$')`,message="must be a duration in hours, minutes and seconds, for example 2160h (there is no unit for days)"
 	// +kubebuilder:validation:XValidation:rule=`!self.matches('^([0-9]{1,6}([.][0-9]{1,3})?h)?([0-9]{1,7}([.][0-9]{1,3})?m)?([0-9]{1,9}([.][0-9]{1,3})?s)?$') || (duration(self) > duration('0s') && duration(self) <= duration('87600h'))`,message="must be longer than 0s and at most 87600h (10 years)"
 	Age *metav1.Duration `json:"age,omitempty"`
-	// all: every version.
+	// all keeps every version.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule=`self`,message="must be true or left out: choose versions or age where not every version is kept"
 	All *bool `json:"all,omitempty"`

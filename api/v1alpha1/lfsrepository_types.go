@@ -25,6 +25,7 @@ import (
 // +kubebuilder:validation:XValidation:rule=`self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')`,message="metadata.name must begin with a letter and hold only lower-case letters, digits and - (no dots, so never .git at the end)"
 type LFSRepository struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata of the object; the name has at most 40 characters.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
@@ -82,7 +83,7 @@ type LFSRepositorySpec struct {
 	// +kubebuilder:validation:XValidation:rule=`!self.split('/').exists(part, part == '.' || part == '..')`,message="must not hold . or .. as a part: name the full prefix"
 	Prefix string `json:"prefix,omitempty"`
 
-	// threshold: files of this size or larger belong in LFS. Built-in: 5M.
+	// threshold is the size from which on a file belongs in LFS. Built-in: 5M.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32

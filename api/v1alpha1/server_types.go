@@ -27,16 +27,16 @@ type Server struct {
 //
 // +kubebuilder:validation:XValidation:rule=`!has(self.minReplicas) || self.minReplicas <= self.maxReplicas`,message="must be at least minReplicas: raise maxReplicas or lower minReplicas",fieldPath=".maxReplicas"
 type Autoscaling struct {
-	// minReplicas, at least 1.
+	// minReplicas of the server, at least 1. Built-in: 1.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=20
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
-	// maxReplicas, at least minReplicas.
+	// maxReplicas of the server, at least minReplicas.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=20
-	MaxReplicas int32 `json:"maxReplicas"`
+	MaxReplicas int32 `json:"maxReplicas,omitempty"`
 	// targetCPUUtilization in percent of the request.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
@@ -99,12 +99,12 @@ type Exposure struct {
 
 // Endpoint is a host by which clients reach the server.
 type Endpoint struct {
-	// host[:port] as it stands in the client's URL.
+	// host is host[:port] as it stands in the client's URL.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=261
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|[[][0-9a-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be host[:port] in lower case and nothing else (scheme has a field of its own), for example lfs.example.com"
-	Host string `json:"host"`
+	Host string `json:"host,omitempty"`
 	// scheme of the client's URL. Built-in: https.
 	// +optional
 	Scheme EndpointScheme `json:"scheme,omitempty"`
@@ -144,7 +144,7 @@ type GatewayReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of a Gateway: lower-case letters, digits, - and ."
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 	// namespace of the Gateway. Left out: the LFSRepository's.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

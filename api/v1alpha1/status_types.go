@@ -10,20 +10,25 @@ import (
 type LFSRepositoryStatus struct {
 	// observedGeneration is the generation that the status was made from.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions, by type: Ready, Reconciling, Stalled, StoreReady,
+	// conditions by type: Ready, Reconciling, Stalled, StoreReady,
 	// ServerAvailable, HistoryReadable, GarbageCollected, FieldsSupported.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// url to set as lfs.url (the server's API root) for most clients.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
 	URL string `json:"url,omitempty"`
 	// endpoints are all the URLs by which clients reach the server.
 	// +optional
 	// +listType=map
 	// +listMapKey=url
+	// +kubebuilder:validation:MaxItems=32
 	Endpoints []EndpointStatus `json:"endpoints,omitempty"`
 	// location of the data, pinned when it was first resolved.
 	// +optional
@@ -35,7 +40,14 @@ type LFSRepositoryStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
 	Secrets []SecretStatus `json:"secrets,omitempty"`
+	// lastHandledRotation is the value of the rotate-tokens annotation that was
+	// last acted on.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=262144
+	LastHandledRotation string `json:"lastHandledRotation,omitempty"`
 	// usage of the store, as the server last counted it.
 	// +optional
 	Usage *Usage `json:"usage,omitempty"`
@@ -48,10 +60,12 @@ type LFSRepositoryStatus struct {
 type EndpointStatus struct {
 	// url of the API root.
 	// +required
-	URL string `json:"url"`
-	// type: Internal for clients in the cluster, External for others.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	URL string `json:"url,omitempty"`
+	// type is Internal for clients in the cluster, External for others.
 	// +required
-	Type EndpointType `json:"type"`
+	Type EndpointType `json:"type,omitempty"`
 }
 
 // EndpointType says from where an endpoint is reached.
@@ -68,13 +82,19 @@ const (
 type Location struct {
 	// endpoint of the store.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
 	Endpoint string `json:"endpoint,omitempty"`
 	// bucket in the store.
 	// +required
-	Bucket string `json:"bucket"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Bucket string `json:"bucket,omitempty"`
 	// prefix in the bucket.
 	// +required
-	Prefix string `json:"prefix"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Prefix string `json:"prefix,omitempty"`
 }
 
 // PolicySource says where an effective value comes from.
@@ -91,73 +111,101 @@ const (
 
 // EffectivePolicy is the policy that applies, each value with its source.
 type EffectivePolicy struct {
+	// threshold is the size from which on a file belongs in LFS.
 	// +optional
 	Threshold *EffectiveQuantity `json:"threshold,omitempty"`
+	// suffixRules are the file name suffixes that always belong in LFS.
 	// +optional
 	SuffixRules *EffectiveStrings `json:"suffixRules,omitempty"`
+	// keepVersions is how many contents of each path are kept.
 	// +optional
 	KeepVersions *EffectiveInt `json:"keepVersions,omitempty"`
+	// quota is how many bytes the repository may hold. Absent: no quota.
 	// +optional
 	Quota *EffectiveQuantity `json:"quota,omitempty"`
+	// gcMode says whether garbage collection deletes.
 	// +optional
 	GCMode *EffectiveString `json:"gcMode,omitempty"`
+	// schedule of garbage collection in cron form.
 	// +optional
 	Schedule *EffectiveString `json:"schedule,omitempty"`
+	// gracePeriod is the age below which every object is kept.
 	// +optional
 	GracePeriod *EffectiveDuration `json:"gracePeriod,omitempty"`
+	// quarantine is the time between condemning and deleting an object.
 	// +optional
 	Quarantine *EffectiveDuration `json:"quarantine,omitempty"`
+	// orphanAfter is the time after which orphans are deleted. Absent: never.
 	// +optional
 	OrphanAfter *EffectiveDuration `json:"orphanAfter,omitempty"`
+	// deleteLimit is the largest share of the objects that one run may delete.
 	// +optional
 	DeleteLimit *EffectiveString `json:"deleteLimit,omitempty"`
+	// multipartThreshold is the size above which an object is uploaded in parts.
 	// +optional
 	MultipartThreshold *EffectiveQuantity `json:"multipartThreshold,omitempty"`
+	// partSize of an upload in parts.
 	// +optional
 	PartSize *EffectiveQuantity `json:"partSize,omitempty"`
+	// transfer is the way that object bytes take.
 	// +optional
 	Transfer *EffectiveString `json:"transfer,omitempty"`
 }
 
 // EffectiveQuantity is a quantity and where it comes from.
 type EffectiveQuantity struct {
+	// value that applies.
 	// +required
 	Value resource.Quantity `json:"value"`
+	// source of the value.
 	// +required
-	Source PolicySource `json:"source"`
+	Source PolicySource `json:"source,omitempty"`
 }
 
 // EffectiveInt is a number and where it comes from.
 type EffectiveInt struct {
+	// value that applies.
 	// +required
+	// +kubebuilder:validation:Minimum=0
 	Value int32 `json:"value"`
+	// source of the value.
 	// +required
-	Source PolicySource `json:"source"`
+	Source PolicySource `json:"source,omitempty"`
 }
 
 // EffectiveString is a word and where it comes from.
 type EffectiveString struct {
+	// value that applies.
 	// +required
-	Value string `json:"value"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Value string `json:"value,omitempty"`
+	// source of the value.
 	// +required
-	Source PolicySource `json:"source"`
+	Source PolicySource `json:"source,omitempty"`
 }
 
 // EffectiveDuration is a duration and where it comes from.
 type EffectiveDuration struct {
+	// value that applies.
 	// +required
 	Value metav1.Duration `json:"value"`
+	// source of the value.
 	// +required
-	Source PolicySource `json:"source"`
+	Source PolicySource `json:"source,omitempty"`
 }
 
 // EffectiveStrings is a list and where it comes from.
 type EffectiveStrings struct {
+	// value that applies.
 	// +required
 	// +listType=atomic
-	Value []string `json:"value"`
+	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MaxLength=64
+	Value []string `json:"value,omitempty"`
+	// source of the value.
 	// +required
-	Source PolicySource `json:"source"`
+	Source PolicySource `json:"source,omitempty"`
 }
 
 // SecretStatus records a Secret that the operator made. The operator cannot
@@ -165,15 +213,22 @@ type EffectiveStrings struct {
 type SecretStatus struct {
 	// name of the Secret.
 	// +required
-	Name string `json:"name"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
 	// revision of the content; changes when the Secret must be made anew.
 	// +required
-	Revision string `json:"revision"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Revision string `json:"revision,omitempty"`
 	// tokenGeneration of the access token in it, raised by rotation.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	TokenGeneration int64 `json:"tokenGeneration,omitempty"`
 	// uid of the Secret as made; empty while its creation is under way.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid,omitempty"`
 }
 
@@ -181,6 +236,7 @@ type SecretStatus struct {
 type Usage struct {
 	// objects present.
 	// +required
+	// +kubebuilder:validation:Minimum=0
 	Objects int64 `json:"objects"`
 	// size of all objects present.
 	// +required
@@ -191,6 +247,8 @@ type Usage struct {
 type GCStatus struct {
 	// lastHandledRequest is the value of the run-gc annotation that was last acted on.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=262144
 	LastHandledRequest string `json:"lastHandledRequest,omitempty"`
 	// lastRun is the report of the last run that came to an end.
 	// +optional
@@ -201,15 +259,20 @@ type GCStatus struct {
 type GCRun struct {
 	// id of the run: the name of its Job.
 	// +required
-	ID string `json:"id"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ID string `json:"id,omitempty"`
 	// mode that the run had.
 	// +required
-	Mode GCMode `json:"mode"`
+	Mode GCMode `json:"mode,omitempty"`
 	// outcome of the run: Succeeded, Stopped (a limit; nothing was deleted) or Failed.
 	// +required
-	Outcome string `json:"outcome"`
+	// +kubebuilder:validation:Enum=Succeeded;Stopped;Failed
+	Outcome string `json:"outcome,omitempty"`
 	// message that explains the outcome and what to do.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32768
 	Message string `json:"message,omitempty"`
 	// startedAt is when the run began.
 	// +required
@@ -217,14 +280,23 @@ type GCRun struct {
 	// finishedAt is when the run ended.
 	// +required
 	FinishedAt metav1.Time `json:"finishedAt"`
-	// kept objects.
+	// kept is the number of objects that stay.
+	// +required
+	// +kubebuilder:validation:Minimum=0
 	Kept int64 `json:"kept"`
-	// condemned objects: in quarantine after this run.
+	// condemned is the number of objects in quarantine after the run.
+	// +required
+	// +kubebuilder:validation:Minimum=0
 	Condemned int64 `json:"condemned"`
-	// deleted objects.
+	// deleted is the number of objects deleted by the run.
+	// +required
+	// +kubebuilder:validation:Minimum=0
 	Deleted int64 `json:"deleted"`
 	// deletedSize is the size of the deleted objects.
+	// +required
 	DeletedSize resource.Quantity `json:"deletedSize"`
-	// orphans: objects that no listed history ever named.
+	// orphans is the number of objects that no listed history ever named.
+	// +required
+	// +kubebuilder:validation:Minimum=0
 	Orphans int64 `json:"orphans"`
 }

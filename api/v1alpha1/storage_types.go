@@ -9,7 +9,7 @@ type StoreReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of an LFSStore: lower-case letters, digits, - and ."
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 }
 
 // LocalReference names an object in the LFSRepository's namespace.
@@ -19,7 +19,7 @@ type LocalReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of an object in the same namespace: lower-case letters, digits, - and ."
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 }
 
 // Storage is an S3 endpoint of the tenant's own.
@@ -31,7 +31,7 @@ type Storage struct {
 	// +kubebuilder:validation:MaxLength=300
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://s3.example.com"
 	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSRepository for another place",reason=FieldValueForbidden
-	Endpoint string `json:"endpoint"`
+	Endpoint string `json:"endpoint,omitempty"`
 	// publicEndpoint of the store as clients reach it. Left out: endpoint.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -50,11 +50,11 @@ type Storage struct {
 	// credentialsSecretRef names the Secret with the key of the store:
 	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 	// +required
-	CredentialsSecretRef LocalReference `json:"credentialsSecretRef"`
+	CredentialsSecretRef LocalReference `json:"credentialsSecretRef,omitzero"`
 	// caSecretRef names a Secret whose ca.crt verifies the store's certificate.
 	// +optional
 	CASecretRef *LocalReference `json:"caSecretRef,omitempty"`
-	// createBucket: create the bucket when it does not exist.
+	// createBucket makes the bucket when it does not exist.
 	// +optional
 	CreateBucket bool `json:"createBucket,omitempty"`
 }
@@ -71,7 +71,7 @@ const (
 
 // Multipart says when an upload is split into parts.
 type Multipart struct {
-	// threshold: objects larger than this are uploaded in parts. Built-in: 100M.
+	// threshold is the size above which an object is uploaded in parts. Built-in: 100M.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
@@ -112,5 +112,5 @@ type AdoptFrom struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^([A-Za-z0-9!_.*()-]+/)+$')`,message="must end with / and not begin with it, of letters, digits and -_.!*() between single slashes, for example team-a/models/"
 	// +kubebuilder:validation:XValidation:rule=`!self.split('/').exists(part, part == '.' || part == '..')`,message="must not hold . or .. as a part: name the full prefix"
-	Prefix string `json:"prefix"`
+	Prefix string `json:"prefix,omitempty"`
 }

@@ -492,6 +492,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: gc
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.GCStatus
+    - name: lastHandledRotation
+      type:
+        scalar: string
     - name: location
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Location

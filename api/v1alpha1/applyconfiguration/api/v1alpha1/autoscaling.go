@@ -7,9 +7,9 @@ package v1alpha1
 //
 // Autoscaling bounds a HorizontalPodAutoscaler.
 type AutoscalingApplyConfiguration struct {
-	// minReplicas, at least 1.
+	// minReplicas of the server, at least 1. Built-in: 1.
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
-	// maxReplicas, at least minReplicas.
+	// maxReplicas of the server, at least minReplicas.
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
 	// targetCPUUtilization in percent of the request.
 	TargetCPUUtilization *int32 `json:"targetCPUUtilization,omitempty"`

@@ -12,7 +12,9 @@ import (
 //
 // EffectiveDuration is a duration and where it comes from.
 type EffectiveDurationApplyConfiguration struct {
-	Value  *v1.Duration              `json:"value,omitempty"`
+	// value that applies.
+	Value *v1.Duration `json:"value,omitempty"`
+	// source of the value.
 	Source *apiv1alpha1.PolicySource `json:"source,omitempty"`
 }
 

@@ -11,7 +11,9 @@ import (
 //
 // EffectiveInt is a number and where it comes from.
 type EffectiveIntApplyConfiguration struct {
-	Value  *int32                    `json:"value,omitempty"`
+	// value that applies.
+	Value *int32 `json:"value,omitempty"`
+	// source of the value.
 	Source *apiv1alpha1.PolicySource `json:"source,omitempty"`
 }
 

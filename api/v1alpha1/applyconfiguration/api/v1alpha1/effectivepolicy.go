@@ -7,19 +7,32 @@ package v1alpha1
 //
 // EffectivePolicy is the policy that applies, each value with its source.
 type EffectivePolicyApplyConfiguration struct {
-	Threshold          *EffectiveQuantityApplyConfiguration `json:"threshold,omitempty"`
-	SuffixRules        *EffectiveStringsApplyConfiguration  `json:"suffixRules,omitempty"`
-	KeepVersions       *EffectiveIntApplyConfiguration      `json:"keepVersions,omitempty"`
-	Quota              *EffectiveQuantityApplyConfiguration `json:"quota,omitempty"`
-	GCMode             *EffectiveStringApplyConfiguration   `json:"gcMode,omitempty"`
-	Schedule           *EffectiveStringApplyConfiguration   `json:"schedule,omitempty"`
-	GracePeriod        *EffectiveDurationApplyConfiguration `json:"gracePeriod,omitempty"`
-	Quarantine         *EffectiveDurationApplyConfiguration `json:"quarantine,omitempty"`
-	OrphanAfter        *EffectiveDurationApplyConfiguration `json:"orphanAfter,omitempty"`
-	DeleteLimit        *EffectiveStringApplyConfiguration   `json:"deleteLimit,omitempty"`
+	// threshold is the size from which on a file belongs in LFS.
+	Threshold *EffectiveQuantityApplyConfiguration `json:"threshold,omitempty"`
+	// suffixRules are the file name suffixes that always belong in LFS.
+	SuffixRules *EffectiveStringsApplyConfiguration `json:"suffixRules,omitempty"`
+	// keepVersions is how many contents of each path are kept.
+	KeepVersions *EffectiveIntApplyConfiguration `json:"keepVersions,omitempty"`
+	// quota is how many bytes the repository may hold. Absent: no quota.
+	Quota *EffectiveQuantityApplyConfiguration `json:"quota,omitempty"`
+	// gcMode says whether garbage collection deletes.
+	GCMode *EffectiveStringApplyConfiguration `json:"gcMode,omitempty"`
+	// schedule of garbage collection in cron form.
+	Schedule *EffectiveStringApplyConfiguration `json:"schedule,omitempty"`
+	// gracePeriod is the age below which every object is kept.
+	GracePeriod *EffectiveDurationApplyConfiguration `json:"gracePeriod,omitempty"`
+	// quarantine is the time between condemning and deleting an object.
+	Quarantine *EffectiveDurationApplyConfiguration `json:"quarantine,omitempty"`
+	// orphanAfter is the time after which orphans are deleted. Absent: never.
+	OrphanAfter *EffectiveDurationApplyConfiguration `json:"orphanAfter,omitempty"`
+	// deleteLimit is the largest share of the objects that one run may delete.
+	DeleteLimit *EffectiveStringApplyConfiguration `json:"deleteLimit,omitempty"`
+	// multipartThreshold is the size above which an object is uploaded in parts.
 	MultipartThreshold *EffectiveQuantityApplyConfiguration `json:"multipartThreshold,omitempty"`
-	PartSize           *EffectiveQuantityApplyConfiguration `json:"partSize,omitempty"`
-	Transfer           *EffectiveStringApplyConfiguration   `json:"transfer,omitempty"`
+	// partSize of an upload in parts.
+	PartSize *EffectiveQuantityApplyConfiguration `json:"partSize,omitempty"`
+	// transfer is the way that object bytes take.
+	Transfer *EffectiveStringApplyConfiguration `json:"transfer,omitempty"`
 }
 
 // EffectivePolicyApplyConfiguration constructs a declarative configuration of the EffectivePolicy type for use with

@@ -12,7 +12,9 @@ import (
 //
 // EffectiveQuantity is a quantity and where it comes from.
 type EffectiveQuantityApplyConfiguration struct {
-	Value  *resource.Quantity        `json:"value,omitempty"`
+	// value that applies.
+	Value *resource.Quantity `json:"value,omitempty"`
+	// source of the value.
 	Source *apiv1alpha1.PolicySource `json:"source,omitempty"`
 }
 

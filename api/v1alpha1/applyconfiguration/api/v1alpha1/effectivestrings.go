@@ -11,7 +11,9 @@ import (
 //
 // EffectiveStrings is a list and where it comes from.
 type EffectiveStringsApplyConfiguration struct {
-	Value  []string                  `json:"value,omitempty"`
+	// value that applies.
+	Value []string `json:"value,omitempty"`
+	// source of the value.
 	Source *apiv1alpha1.PolicySource `json:"source,omitempty"`
 }
 

@@ -11,7 +11,7 @@ import (
 //
 // Endpoint is a host by which clients reach the server.
 type EndpointApplyConfiguration struct {
-	// host[:port] as it stands in the client's URL.
+	// host is host[:port] as it stands in the client's URL.
 	Host *string `json:"host,omitempty"`
 	// scheme of the client's URL. Built-in: https.
 	Scheme *apiv1alpha1.EndpointScheme `json:"scheme,omitempty"`

@@ -13,7 +13,7 @@ import (
 type EndpointStatusApplyConfiguration struct {
 	// url of the API root.
 	URL *string `json:"url,omitempty"`
-	// type: Internal for clients in the cluster, External for others.
+	// type is Internal for clients in the cluster, External for others.
 	Type *apiv1alpha1.EndpointType `json:"type,omitempty"`
 }
 

@@ -12,22 +12,22 @@ import (
 //
 // GarbageCollection says when and how old versions are pruned.
 type GarbageCollectionApplyConfiguration struct {
-	// mode: DryRun (built-in) reports what would go; Delete deletes it.
+	// mode of garbage collection. DryRun (built-in) reports what would go; Delete deletes it.
 	Mode *apiv1alpha1.GCMode `json:"mode,omitempty"`
 	// schedule in cron form. Left out: once a day at a minute of its own.
 	Schedule *string `json:"schedule,omitempty"`
 	// timeZone of the schedule, an IANA name. Left out: UTC.
 	TimeZone *string `json:"timeZone,omitempty"`
-	// gracePeriod: objects younger than this are always kept. Built-in: 168h.
+	// gracePeriod is the age below which every object is kept. Built-in: 168h.
 	GracePeriod *v1.Duration `json:"gracePeriod,omitempty"`
-	// quarantine: time between condemning an object and deleting it in a later
+	// quarantine is the time between condemning an object and deleting it in a later
 	// run, after a fresh scan. Built-in: 168h.
 	Quarantine *v1.Duration `json:"quarantine,omitempty"`
-	// orphanAfter: objects that no listed history ever named are deleted after
-	// this time. Left out: they are reported, never deleted.
+	// orphanAfter is the time after which objects that no listed history ever
+	// named are deleted. Left out: they are reported, never deleted.
 	OrphanAfter *v1.Duration `json:"orphanAfter,omitempty"`
-	// deleteLimit: a run that would delete a larger share of the objects stops
-	// and says so. Built-in: 50%.
+	// deleteLimit is the largest share of the objects that one run may delete; a
+	// run that would delete more stops and says so. Built-in: 50%.
 	DeleteLimit *string `json:"deleteLimit,omitempty"`
 	// rules override keepVersions; the first that matches a path decides.
 	Rules []GCRuleApplyConfiguration `json:"rules,omitempty"`

@@ -11,11 +11,11 @@ import (
 //
 // GCKeep is exactly one of its fields.
 type GCKeepApplyConfiguration struct {
-	// versions: the newest so many distinct contents of each path.
+	// versions keeps the newest so many distinct contents of each path.
 	Versions *int32 `json:"versions,omitempty"`
-	// age: every version that was superseded less than this ago.
+	// age keeps every version that was superseded less than this ago.
 	Age *v1.Duration `json:"age,omitempty"`
-	// all: every version.
+	// all keeps every version.
 	All *bool `json:"all,omitempty"`
 }
 

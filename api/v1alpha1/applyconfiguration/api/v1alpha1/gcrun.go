@@ -25,15 +25,15 @@ type GCRunApplyConfiguration struct {
 	StartedAt *v1.Time `json:"startedAt,omitempty"`
 	// finishedAt is when the run ended.
 	FinishedAt *v1.Time `json:"finishedAt,omitempty"`
-	// kept objects.
+	// kept is the number of objects that stay.
 	Kept *int64 `json:"kept,omitempty"`
-	// condemned objects: in quarantine after this run.
+	// condemned is the number of objects in quarantine after the run.
 	Condemned *int64 `json:"condemned,omitempty"`
-	// deleted objects.
+	// deleted is the number of objects deleted by the run.
 	Deleted *int64 `json:"deleted,omitempty"`
 	// deletedSize is the size of the deleted objects.
 	DeletedSize *resource.Quantity `json:"deletedSize,omitempty"`
-	// orphans: objects that no listed history ever named.
+	// orphans is the number of objects that no listed history ever named.
 	Orphans *int64 `json:"orphans,omitempty"`
 }
 

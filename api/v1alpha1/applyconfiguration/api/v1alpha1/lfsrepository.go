@@ -18,7 +18,8 @@ import (
 // bucket prefix, a policy that says what belongs there, and a garbage
 // collection job that prunes old versions.
 type LFSRepositoryApplyConfiguration struct {
-	v1.TypeMetaApplyConfiguration    `json:""`
+	v1.TypeMetaApplyConfiguration `json:""`
+	// metadata of the object; the name has at most 40 characters.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is what the owner of the repository asks for.
 	Spec *LFSRepositorySpecApplyConfiguration `json:"spec,omitempty"`

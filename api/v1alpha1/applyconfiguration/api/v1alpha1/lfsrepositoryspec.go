@@ -25,7 +25,7 @@ type LFSRepositorySpecApplyConfiguration struct {
 	// Left out: "{namespace}/{name}-{uid}/", so that a name that is deleted and
 	// created again inherits nothing. Only with storage. Immutable.
 	Prefix *string `json:"prefix,omitempty"`
-	// threshold: files of this size or larger belong in LFS. Built-in: 5M.
+	// threshold is the size from which on a file belongs in LFS. Built-in: 5M.
 	Threshold *resource.Quantity `json:"threshold,omitempty"`
 	// suffixRules are file name suffixes that always belong in LFS. They are
 	// added to the 32 built-in ones and never replace them.

@@ -14,7 +14,7 @@ import (
 type LFSRepositoryStatusApplyConfiguration struct {
 	// observedGeneration is the generation that the status was made from.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions, by type: Ready, Reconciling, Stalled, StoreReady,
+	// conditions by type: Ready, Reconciling, Stalled, StoreReady,
 	// ServerAvailable, HistoryReadable, GarbageCollected, FieldsSupported.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// url to set as lfs.url (the server's API root) for most clients.
@@ -27,6 +27,9 @@ type LFSRepositoryStatusApplyConfiguration struct {
 	Policy *EffectivePolicyApplyConfiguration `json:"policy,omitempty"`
 	// secrets that the operator made for people and machines.
 	Secrets []SecretStatusApplyConfiguration `json:"secrets,omitempty"`
+	// lastHandledRotation is the value of the rotate-tokens annotation that was
+	// last acted on.
+	LastHandledRotation *string `json:"lastHandledRotation,omitempty"`
 	// usage of the store, as the server last counted it.
 	Usage *UsageApplyConfiguration `json:"usage,omitempty"`
 	// gc is the outcome of the last garbage collection.
@@ -107,6 +110,14 @@ func (b *LFSRepositoryStatusApplyConfiguration) WithSecrets(values ...*SecretSta
 		}
 		b.Secrets = append(b.Secrets, *values[i])
 	}
+	return b
+}
+
+// WithLastHandledRotation sets the LastHandledRotation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastHandledRotation field is set to the value of the last call.
+func (b *LFSRepositoryStatusApplyConfiguration) WithLastHandledRotation(value string) *LFSRepositoryStatusApplyConfiguration {
+	b.LastHandledRotation = &value
 	return b
 }
 

@@ -12,7 +12,7 @@ import (
 //
 // Multipart says when an upload is split into parts.
 type MultipartApplyConfiguration struct {
-	// threshold: objects larger than this are uploaded in parts. Built-in: 100M.
+	// threshold is the size above which an object is uploaded in parts. Built-in: 100M.
 	Threshold *resource.Quantity `json:"threshold,omitempty"`
 	// partSize of an upload, at least 5Mi; objects that would need more than
 	// 10,000 parts get larger ones. Built-in: 50M.

@@ -24,7 +24,7 @@ type StorageApplyConfiguration struct {
 	CredentialsSecretRef *LocalReferenceApplyConfiguration `json:"credentialsSecretRef,omitempty"`
 	// caSecretRef names a Secret whose ca.crt verifies the store's certificate.
 	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
-	// createBucket: create the bucket when it does not exist.
+	// createBucket makes the bucket when it does not exist.
 	CreateBucket *bool `json:"createBucket,omitempty"`
 }
 
