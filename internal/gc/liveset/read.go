@@ -1,0 +1,101 @@
+package liveset
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Reader reads a live set.
+type Reader struct {
+	Header Header
+	lines  *bufio.Scanner
+}
+
+// line is any line but the first; a version has First, a pin a Kind.
+type line struct {
+	Entry string `json:"e"`
+	Path  string `json:"p"`
+	OID   string `json:"o"`
+	Size  int64  `json:"s"`
+	First int64  `json:"f"`
+	Gen   int64  `json:"g"`
+	Last  int64  `json:"l"`
+	Kind  string `json:"k"`
+	Ref   string `json:"r"`
+	Trailer
+}
+
+// maxLine bounds a line: paths in Git are at most a few KiB long.
+const maxLine = 1 << 20
+
+// NewReader reads the header.
+func NewReader(r io.Reader) (*Reader, error) {
+	gz, err := gzip.NewReader(bufio.NewReaderSize(r, 64<<10))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	rd := &Reader{lines: bufio.NewScanner(gz)}
+	rd.lines.Buffer(make([]byte, 64<<10), maxLine)
+	if !rd.lines.Scan() {
+		return nil, fmt.Errorf("%w: no header", ErrIncomplete)
+	}
+	if err := json.Unmarshal(rd.lines.Bytes(), &rd.Header); err != nil {
+		return nil, fmt.Errorf("%w: header: %w", ErrIncomplete, err)
+	}
+	if rd.Header.LiveSet != Format {
+		return nil, fmt.Errorf("live set has format %d, this program reads %d: scan and sweep must be of one version",
+			rd.Header.LiveSet, Format)
+	}
+	return rd, nil
+}
+
+// Each calls version and pin for every line. Nothing that they were told counts
+// unless Each returns without an error: only the trailer says that it was all.
+func (r *Reader) Each(version func(Version) error, pin func(Pin) error) (Trailer, error) {
+	var versions, pins int64
+	for r.lines.Scan() {
+		var l line
+		if err := json.Unmarshal(r.lines.Bytes(), &l); err != nil {
+			return Trailer{}, fmt.Errorf("%w: %w", ErrIncomplete, err)
+		}
+		switch {
+		case l.Complete:
+			return l.Trailer, r.end(l.Trailer, versions, pins)
+		case len(l.OID) != 64:
+			return Trailer{}, fmt.Errorf("%w: a line without an OID", ErrIncomplete)
+		case l.Kind != "":
+			pins++
+			if err := pin(Pin{OID: l.OID, Size: l.Size, Kind: l.Kind, Ref: l.Ref, Entry: l.Entry, Path: l.Path}); err != nil {
+				return Trailer{}, err
+			}
+		default:
+			versions++
+			v := Version{Entry: l.Entry, Path: l.Path, OID: l.OID, Size: l.Size, First: l.First, Gen: l.Gen, Last: l.Last}
+			if err := version(v); err != nil {
+				return Trailer{}, err
+			}
+		}
+	}
+	if err := r.lines.Err(); err != nil {
+		return Trailer{}, fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	return Trailer{}, fmt.Errorf("%w: it ends without its last line", ErrIncomplete)
+}
+
+// end checks the trailer, and by reading on the checksum of the whole.
+func (r *Reader) end(t Trailer, versions, pins int64) error {
+	if t.Versions != versions || t.Pins != pins {
+		return fmt.Errorf("%w: %d versions and %d pins, its last line says %d and %d",
+			ErrIncomplete, versions, pins, t.Versions, t.Pins)
+	}
+	if r.lines.Scan() {
+		return fmt.Errorf("%w: lines after the last one", ErrIncomplete)
+	}
+	if err := r.lines.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	return nil
+}
