@@ -1,0 +1,61 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// GetConditions returns the conditions of the status.
+func (r *LFSRepository) GetConditions() []metav1.Condition { return r.Status.Conditions }
+
+// SetConditions replaces the conditions of the status.
+func (r *LFSRepository) SetConditions(conditions []metav1.Condition) {
+	r.Status.Conditions = conditions
+}
+
+// UnsupportedField is a field of a spec that this version of the operator takes
+// but does not bring to life.
+//
+// +kubebuilder:object:generate=false
+// +kubebuilder:ac:generate=false
+type UnsupportedField struct {
+	// Path of the field, as in "spec.access.jwt".
+	Path string
+	// Blocking is true where nothing can be served without the field's meaning.
+	// Otherwise the repository is served as if the field were left out.
+	Blocking bool
+	// Remedy says what to write instead.
+	Remedy string
+}
+
+// UnsupportedFields lists the fields that are set and not supported, blocking
+// ones first. It is a list of one decision after the other: whoever brings a
+// field to life deletes its line, and the one of the docs.
+func (s *LFSRepositorySpec) UnsupportedFields() []UnsupportedField {
+	var out []UnsupportedField
+	check := func(set, blocking bool, path, remedy string) {
+		if set {
+			out = append(out, UnsupportedField{Path: path, Blocking: blocking, Remedy: remedy})
+		}
+	}
+	const without = "the repository works as if it were left out"
+
+	check(s.StoreRef != nil, true, "spec.storeRef", "describe the object store in a new LFSRepository's spec.storage")
+	check(s.StoreRef == nil && s.Storage == nil, true, "spec.storage", "describe the object store in a new LFSRepository's spec.storage; there is no default LFSStore yet")
+	check(s.AdoptFrom != nil, true, "spec.adoptFrom", "leave it out in a new LFSRepository, and push the objects again")
+	check(s.Transfer == TransferProxy, true, "spec.transfer", "set it to Direct, and spec.storage.publicEndpoint to an address that clients reach")
+
+	check(s.Quota != nil, false, "spec.quota", without)
+	if m := s.Multipart; m != nil {
+		check(m.Dialect != "" && m.Dialect != DialectAuto, false, "spec.multipart.dialect", without)
+	}
+	if a := s.Access; a != nil {
+		check(a.Kubernetes != nil, false, "spec.access.kubernetes", without+"; use spec.access.tokens")
+		check(a.JWT != nil, false, "spec.access.jwt", without+"; use spec.access.tokens")
+	}
+	if v := s.Server; v != nil {
+		check(v.Autoscaling != nil, false, "spec.server.autoscaling", without+"; use spec.server.replicas")
+	}
+	if e := s.Exposure; e != nil {
+		check(e.HTTPRoute != nil, false, "spec.exposure.httpRoute", without+"; route to the Service yourself and name the host in spec.exposure.endpoints")
+		check(e.Ingress != nil, false, "spec.exposure.ingress", without+"; route to the Service yourself and name the host in spec.exposure.endpoints")
+	}
+	return out
+}

@@ -1,0 +1,71 @@
+package v1alpha1
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestUnsupportedFields(t *testing.T) {
+	own := func(change func(*LFSRepositorySpec)) LFSRepositorySpec {
+		spec := LFSRepositorySpec{Storage: &Storage{}, Bucket: "models"}
+		change(&spec)
+		return spec
+	}
+	cases := map[string]struct {
+		spec         LFSRepositorySpec
+		want         []string
+		wantBlocking []string
+	}{
+		"storage of its own": {spec: own(func(*LFSRepositorySpec) {})},
+		"what is built in already, written out": {
+			spec: own(func(s *LFSRepositorySpec) {
+				s.Transfer = TransferDirect
+				s.Multipart = &Multipart{Dialect: DialectAuto}
+				s.Access = &Access{Tokens: []AccessToken{{Name: "ci", Scope: ScopeRead}}}
+				s.Server = &Server{Replicas: new(int32(2))}
+				s.Exposure = &Exposure{Endpoints: []Endpoint{{Host: "lfs.example.com"}}}
+				s.GC = &GarbageCollection{Rules: []GCRule{{Suffix: ".ckpt"}}}
+			}),
+		},
+		"an admin's store":  {spec: LFSRepositorySpec{StoreRef: &StoreReference{Name: "standard"}}, wantBlocking: []string{"spec.storeRef"}},
+		"the default store": {wantBlocking: []string{"spec.storage"}},
+		"proxy":             {spec: own(func(s *LFSRepositorySpec) { s.Transfer = TransferProxy }), wantBlocking: []string{"spec.transfer"}},
+		"adoption and all that only waits": {
+			spec: own(func(s *LFSRepositorySpec) {
+				s.AdoptFrom = &AdoptFrom{Prefix: "old/"}
+				s.Quota = quantity("1G")
+				s.Multipart = &Multipart{Dialect: DialectHuggingFace}
+				s.Access = &Access{Kubernetes: &KubernetesAccess{}, JWT: &JWTAccess{}}
+				s.Server = &Server{Autoscaling: &Autoscaling{}}
+				s.Exposure = &Exposure{HTTPRoute: &HTTPRouteExposure{}, Ingress: &IngressExposure{}}
+			}),
+			wantBlocking: []string{"spec.adoptFrom"},
+			want: []string{
+				"spec.quota", "spec.multipart.dialect", "spec.access.kubernetes", "spec.access.jwt",
+				"spec.server.autoscaling", "spec.exposure.httpRoute", "spec.exposure.ingress",
+			},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got, gotBlocking []string
+			for _, f := range tc.spec.UnsupportedFields() {
+				if f.Remedy == "" {
+					t.Errorf("%s has no remedy", f.Path)
+				}
+				if f.Blocking {
+					gotBlocking = append(gotBlocking, f.Path)
+				} else {
+					got = append(got, f.Path)
+				}
+			}
+			if diff := cmp.Diff(tc.wantBlocking, gotBlocking); diff != "" {
+				t.Error("blocking: -want +got\n" + diff)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error("-want +got\n" + diff)
+			}
+		})
+	}
+}
