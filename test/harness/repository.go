@@ -94,8 +94,11 @@ type Repository struct {
 	// Bucket and Prefix of the objects. Left out: the namespace's name, and the
 	// prefix that the operator chooses.
 	Bucket, Prefix string
-	// Endpoint of the store as the server reaches it. Left out: the dev store.
-	Endpoint string
+	// Endpoint of the store as the server reaches it, PublicEndpoint as clients
+	// do. Left out: the dev store.
+	Endpoint, PublicEndpoint string
+	// History is the URL that the scan reads. Left out: GitURL.
+	History string
 	// ExistingBucket: the server is not to create the bucket.
 	ExistingBucket bool
 
@@ -111,6 +114,12 @@ func (e *Env) NewRepository(ctx context.Context, r Repository) (*Repository, err
 	}
 	if r.Endpoint == "" {
 		r.Endpoint = StoreInternal
+	}
+	if r.History == "" {
+		r.History = r.GitURL()
+	}
+	if r.PublicEndpoint == "" {
+		r.PublicEndpoint = e.StoreURL
 	}
 	if err := e.Namespace(ctx, r.Namespace); err != nil {
 		return nil, err
@@ -164,7 +173,7 @@ spec:
   bucket: %s
   history: [{name: main, url: "%s"}]
   exposure: {endpoints: [{host: "%s", scheme: http}]}
-%s%s`, r.Name, r.Namespace, r.Endpoint, r.env.StoreURL, !r.ExistingBucket, r.Bucket, r.GitURL(), r.Host(), prefix, r.Spec)
+%s%s`, r.Name, r.Namespace, r.Endpoint, r.PublicEndpoint, !r.ExistingBucket, r.Bucket, r.History, r.Host(), prefix, r.Spec)
 }
 
 // Apply applies the manifest.

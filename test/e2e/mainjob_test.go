@@ -1,0 +1,182 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/test/harness"
+)
+
+const (
+	versions = 8
+	kept     = 5 // built in
+	// shortestGC lets a test see both phases without a week between them.
+	shortestGC = "gracePeriod: 1s, quarantine: 1s"
+)
+
+// TestMainJob is the whole story: apply, push, clone, prune, fetch.
+func TestMainJob(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	r := readyRepository(t, harness.Repository{Name: "models", Spec: "  gc: {mode: Delete, " + shortestGC + "}\n"})
+	if st := status(t, r); st.URL != r.LFSURL() {
+		t.Errorf("status.url is %s, want the exposed endpoint %s", st.URL, r.LFSURL())
+	}
+
+	w := workTree(t, r)
+	for file, size := range map[string]int64{"base.bin": 14e6, "tokenizer.bin": 6e6, "vision/encoder.bin": 8e6} {
+		random(t, w, file, size)
+	}
+	noError(t, w.WriteFile("README.md", "# Models\n"))
+	var commits, oids []string
+	for v := range versions {
+		oids = append(oids, random(t, w, "adapter.bin", 1e6))
+		if v == versions-1 {
+			break // the last is committed by Push
+		}
+		commit, err := w.Commit(ctx, fmt.Sprintf("Adapter, version %d", v+1))
+		noError(t, err)
+		commits = append(commits, commit)
+	}
+	start := time.Now()
+	noError(t, r.Push(ctx, w))
+	head, err := w.Git(ctx, "rev-parse", "HEAD")
+	noError(t, err)
+	commits = append(commits, strings.TrimSpace(head))
+	env.Say("  main job: 36 MB pushed in %.1f s", time.Since(start).Seconds())
+	cloneIsSame(t, r, w)
+	waitUsage(t, r, versions+3, "36M")
+
+	run, err := env.RunGC(ctx, r.Namespace, r.Name, r.Name+"-by-hand")
+	noError(t, err)
+	wantRun(t, run, harness.GCRun{Mode: "Delete", Kept: kept + 3, Condemned: versions - kept})
+	for _, oid := range oids {
+		if !stored(t, r, oid) {
+			t.Fatalf("%s is gone after the first run, want it in quarantine", oid)
+		}
+	}
+	run, err = env.RunGCByAnnotation(ctx, r.Namespace, r.Name, "second")
+	noError(t, err)
+	wantRun(t, run, harness.GCRun{Mode: "Delete", Kept: kept + 3, Deleted: versions - kept})
+	if run.DeletedSize != "3M" {
+		t.Errorf("the run deleted %s, want 3M", run.DeletedSize)
+	}
+	if st := status(t, r); st.GC.LastHandledRequest != "second" {
+		t.Errorf("status.gc.lastHandledRequest is %q, want %q", st.GC.LastHandledRequest, "second")
+	}
+	waitUsage(t, r, kept+3, "33M")
+	env.Say("  main job: %d versions deleted", run.Deleted)
+
+	fetchVersions(t, r, commits, oids)
+	wantColumns(t, r)
+}
+
+// fetchVersions fetches each version as somebody who goes back to an old commit.
+func fetchVersions(t *testing.T, r *harness.Repository, commits, oids []string) {
+	t.Helper()
+	line, err := r.Credentials(t.Context())
+	noError(t, err)
+	c, err := harness.Clone(t.Context(), r.GitURL(), filepath.Join(t.TempDir(), "fetch"), line)
+	noError(t, err)
+	for i, commit := range commits {
+		_, err := c.Git(t.Context(), "lfs", "fetch", "origin", commit)
+		switch keep := i >= versions-kept; {
+		case keep && err != nil:
+			t.Errorf("version %d of %d should still be there: %v", i+1, versions, err)
+		case !keep && err == nil:
+			t.Errorf("version %d of %d should be gone", i+1, versions)
+		case !keep && (!strings.Contains(err.Error(), oids[i]) || !strings.Contains(err.Error(), "keepVersions")):
+			t.Errorf("version %d is gone, but git-lfs does not say by which policy: %v", i+1, err)
+		}
+	}
+	answer := client(t, r).batch("download", object{OID: oids[0], Size: 1e6})
+	if o := answer.only(); o.Error == nil || o.Error.Code != 410 {
+		t.Errorf("a download batch of a pruned object answers %+v, want 410", o)
+	}
+}
+
+func wantRun(t *testing.T, got *harness.GCRun, want harness.GCRun) {
+	t.Helper()
+	if got.Outcome != "Succeeded" {
+		t.Fatalf("garbage collection %s: %s", got.Outcome, got.Message)
+	}
+	if got.Mode != want.Mode || got.Kept != want.Kept || got.Condemned != want.Condemned || got.Deleted != want.Deleted || got.Orphans != want.Orphans {
+		t.Fatalf("garbage collection %+v,\nwant %+v", *got, want)
+	}
+}
+
+func waitUsage(t *testing.T, r *harness.Repository, objects int64, size string) {
+	t.Helper()
+	what := fmt.Sprintf("status.usage of %d objects, %s", objects, size)
+	noError(t, env.WatchRepository(t.Context(), r.Namespace, r.Name, 45*time.Second, what, func(_ int64, st *harness.Status) (bool, string) {
+		if st.Usage == nil {
+			return false, "no usage"
+		}
+		return st.Usage.Objects == objects && st.Usage.Size == size, fmt.Sprintf("%+v", *st.Usage)
+	}))
+}
+
+// wantColumns looks at the table that people see.
+func wantColumns(t *testing.T, r *harness.Repository) {
+	t.Helper()
+	for name, tc := range map[string]struct {
+		args []string
+		want map[string]string
+	}{
+		"short": {nil, map[string]string{"READY": "True", "URL": r.LFSURL(), "OBJECTS": "8", "SIZE": "33M"}},
+		"wide": {[]string{"-o", "wide"}, map[string]string{"READY": "True", "URL": r.LFSURL(), "OBJECTS": "8", "SIZE": "33M",
+			"THRESHOLD": "5M", "KEEP": "5", "GC": "Delete", "REASON": "Ready"}},
+	} {
+		out := kubectl(t, append([]string{"-n", r.Namespace, "get", "lfsr", r.Name}, tc.args...)...)
+		lines := strings.Split(out, "\n")
+		head, row := strings.Fields(lines[0]), strings.Fields(lines[len(lines)-1])
+		if len(head) != len(row) {
+			t.Errorf("%s: a column is empty:\n%s", name, out)
+			continue
+		}
+		for _, column := range slices.Sorted(maps.Keys(tc.want)) {
+			if i := slices.Index(head, column); i < 0 || row[i] != tc.want[column] {
+				t.Errorf("%s: want %s=%s in\n%s", name, column, tc.want[column], out)
+			}
+		}
+		if !slices.Contains(head, "AGE") {
+			t.Errorf("%s: no AGE in\n%s", name, out)
+		}
+	}
+}
+
+// TestDryRunDeletesNothing: whoever says nothing about mode loses nothing.
+func TestDryRunDeletesNothing(t *testing.T) {
+	t.Parallel()
+	r := readyRepository(t, harness.Repository{Name: "dry", Spec: "  keepVersions: 1\n  gc: {" + shortestGC + ", deleteLimit: 100%}\n"})
+	w := workTree(t, r)
+	var oids []string
+	for range 3 {
+		oids = append(oids, pushOne(t, r, w))
+	}
+	for i := range 2 {
+		run, err := env.RunGC(t.Context(), r.Namespace, r.Name, fmt.Sprintf("dry-run-%d", i))
+		noError(t, err)
+		if run.Outcome != "Succeeded" || run.Mode != "DryRun" || run.Deleted != 0 {
+			t.Fatalf("run %d: %+v, want a dry run that succeeds and deletes nothing", i+1, *run)
+		}
+		if run.Kept != 1 || run.Condemned != 2 {
+			t.Errorf("run %d: %+v, want it to report 1 kept object and 2 that would go", i+1, *run)
+		}
+	}
+	for _, oid := range oids {
+		if !stored(t, r, oid) {
+			t.Errorf("%s is gone", oid)
+		}
+		if o := client(t, r).batch("download", object{OID: oid, Size: 64 << 10}).only(); o.Error != nil {
+			t.Errorf("%s is not served any more: %+v", oid, o.Error)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lfs-operator/lfs-operator/test/harness"
+)
+
+const operatorUser = "system:serviceaccount:" + harness.OperatorNamespace + ":lfs-operator-manager"
+
+// TestLeastPrivilege: the operator makes Secrets in tenants' namespaces and
+// reads none.
+func TestLeastPrivilege(t *testing.T) {
+	t.Parallel()
+	const namespace = "e2e-tenant"
+	t.Cleanup(func() { endNamespace(t, namespace) })
+	noError(t, env.Namespace(t.Context(), namespace))
+	for verb, want := range map[string]string{
+		// The first two show that it is this account that is asked about.
+		"create": "yes", "delete": "yes",
+		"get": "no", "list": "no", "watch": "no", "patch": "no", "update": "no", "deletecollection": "no",
+	} {
+		if got := canI(t, namespace, verb, "secrets"); got != want {
+			t.Errorf("may the operator %s Secrets of a tenant? %s, want %s", verb, got, want)
+		}
+	}
+	for _, tc := range [][]string{
+		{"*", "*"}, {"create", "pods/exec"}, {"get", "pods/log"}, {"create", "clusterrolebindings.rbac.authorization.k8s.io"},
+		{"create", "rolebindings.rbac.authorization.k8s.io"}, {"impersonate", "users"}, {"create", "serviceaccounts/token"},
+		{"get", "nodes"}, {"delete", "namespaces"}, {"delete", "lfsrepositories.lfs-operator.dev"},
+	} {
+		if got := canI(t, namespace, tc[0], tc[1]); got != "no" {
+			t.Errorf("may the operator %s %s? %s, want no", tc[0], tc[1], got)
+		}
+	}
+}
+
+// canI answers yes or no; kubectl fails with a no.
+func canI(t *testing.T, namespace, verb, what string) string {
+	t.Helper()
+	out, err := env.Kubectl(t.Context(), "-n", namespace, "auth", "can-i", verb, what, "--as="+operatorUser)
+	answer, _, _ := strings.Cut(strings.TrimSpace(out), " ")
+	if answer != "yes" && answer != "no" {
+		t.Fatalf("auth can-i %s %s: %q %v", verb, what, out, err)
+	}
+	return answer
+}
+
+// TestInvalidManifests shows for two mistakes that the server itself refuses
+// them; the table of all stands in test/api.
+func TestInvalidManifests(t *testing.T) {
+	t.Parallel()
+	const namespace = "e2e-invalid"
+	t.Cleanup(func() { endNamespace(t, namespace) })
+	noError(t, env.Namespace(t.Context(), namespace))
+	for name, tc := range map[string]struct {
+		spec string
+		says []string
+	}{
+		"fraction of a byte": {"  bucket: some-bucket\n  threshold: 100m\n  storage: {endpoint: http://store, credentialsSecretRef: {name: s}}\n",
+			[]string{"spec.threshold", "for example 10M"}},
+		"storage without bucket": {"  storage: {endpoint: http://store, credentialsSecretRef: {name: s}}\n",
+			[]string{"spec.bucket", "name the bucket"}},
+	} {
+		err := env.Apply(t.Context(), "apiVersion: lfs-operator.dev/v1alpha1\nkind: LFSRepository\nmetadata: {name: bad, namespace: "+namespace+"}\nspec:\n"+tc.spec)
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		for _, word := range tc.says {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: refused without %q: %v", name, word, err)
+			}
+		}
+	}
+}
