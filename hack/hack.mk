@@ -10,3 +10,35 @@ CMD ?= kubectl get pods -A
 test-tools: ## Install and build what tests run against: S3 store, Git server, git-lfs, kube-apiserver, etcd.
 	hack/apt.sh test
 	hack/build-tool.sh teststore gitserver git-lfs kube
+
+.PHONY: cluster-tools
+cluster-tools: ## Install and build all that the local cluster is made of, and its images.
+	hack/apt.sh cluster
+	hack/build-tool.sh cluster kube git-lfs
+	hack/images.sh dev
+
+.PHONY: cluster-up
+cluster-up: cluster-tools ## Start a single-node Kubernetes on this machine (root; nothing to do if it is up).
+	bin/cluster up
+
+.PHONY: cluster-down
+cluster-down: ## Stop it and remove everything it left.
+	hack/build-tool.sh cluster
+	bin/cluster down
+
+.PHONY: cluster-status
+cluster-status: ## Say what of the cluster runs, and where its logs are.
+	hack/build-tool.sh cluster
+	bin/cluster status
+
+.PHONY: cluster-isolated
+cluster-isolated: cluster-tools ## Run CMD beside a cluster of its own, which the kernel removes when CMD ends.
+	bin/cluster isolated -- bash -c '$(CMD)'
+
+.PHONY: images
+images: ## Build the operator's image and those of the local cluster into bin/images/.
+	hack/images.sh dev product
+
+.PHONY: image
+image: ## Build the operator's image (IMG names it) into bin/images/lfs-operator.tar.
+	hack/images.sh product
