@@ -70,7 +70,7 @@ func badInputs(t *testing.T) map[string]badInput {
 				kubectl(t, "-n", r.Namespace, "delete", "lfsrepository", "first", "--timeout=90s")
 			}},
 		"prefix-not-ours": {repository: harness.Repository{Prefix: "taken/"}, condition: storeReady, reason: "PrefixNotOurs",
-			says: []string{"taken/", "adoptFrom"},
+			says: []string{"taken/", "adopt"},
 			spoil: func(t *testing.T, r *harness.Repository) {
 				makeBucket(t, r.Bucket)
 				putObject(t, r.Bucket, "taken/somebody/else", "not ours")

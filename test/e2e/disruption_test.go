@@ -132,7 +132,7 @@ func TestTokenRotation(t *testing.T) {
 	_, unknown := newContent(1)
 	kubectl(t, "-n", r.Namespace, "annotate", "lfsrepository", r.Name, "lfs-operator.dev/rotate-tokens=1")
 	var fresh lfsClient
-	until(t, 30*time.Second, "another token in the access Secret", func() (bool, string) {
+	until(t, reloadLimit, "another token in the access Secret", func() (bool, string) {
 		if get[child](t, r.Namespace, "secret/rotate-lfs-access") == nil {
 			return false, "no Secret"
 		}

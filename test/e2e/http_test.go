@@ -175,7 +175,7 @@ func TestHTTP(t *testing.T) {
 			"read token writes": {reader, strings.Replace(get, "download", "upload", 1), 403},
 			"malformed JSON":    {c, get[:40], 400},
 			"not an object":     {c, `[]`, 400},
-			"unknown operation": {c, strings.Replace(get, "download", "steal", 1), 400},
+			"unknown operation": {c, strings.Replace(get, "download", "steal", 1), 422},
 			"empty body":        {c, ``, 400},
 			"oversize body":     {c, get + strings.Repeat(" ", 2<<20), 413},
 		} {
