@@ -1,0 +1,82 @@
+// Command lfs-server is everything that runs beside a repository's data: the
+// server for Git LFS clients and the two halves of garbage collection. Each
+// subcommand is a file of its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is stamped by -ldflags "-X main.version=…".
+var version = "dev"
+
+// command is a subcommand. run parses its own flags and returns when it is done
+// or ctx ends.
+type command struct {
+	name, short string
+	run         func(ctx context.Context, args []string) error
+}
+
+// commands in the order of the usage text.
+func commands() []command {
+	return []command{
+		{"serve", "serve one repository to Git LFS clients", serve},
+		{"version", "print the version", printVersion},
+	}
+}
+
+// usageError is a mistake on the command line: exit code 2 instead of 1.
+type usageError struct{ error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	err := dispatch(ctx, os.Args[1:])
+	stop()
+	var usage usageError
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &usage):
+		fmt.Fprintln(os.Stderr, "lfs-server:", err)
+		os.Exit(2)
+	default:
+		fmt.Fprintln(os.Stderr, "lfs-server:", err)
+		os.Exit(1)
+	}
+}
+
+func dispatch(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		printUsage(os.Stderr)
+		return usageError{errors.New("a subcommand is required")}
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(ctx, args[1:])
+		}
+	}
+	printUsage(os.Stderr)
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		return nil
+	}
+	return usageError{fmt.Errorf("unknown subcommand %q", args[0])}
+}
+
+func printUsage(w io.Writer) {
+	fmt.Fprintln(w, "usage: lfs-server SUBCOMMAND [flags]")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.short)
+	}
+}
+
+func printVersion(context.Context, []string) error {
+	fmt.Println(version)
+	return nil
+}

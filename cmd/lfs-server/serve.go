@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver"
+)
+
+// serve runs the server until it is told to stop.
+func serve(ctx context.Context, args []string) error {
+	o := lfsserver.DefaultOptions()
+	o.Version = version
+	fs := flag.NewFlagSet("lfs-server serve", flag.ContinueOnError)
+	fs.StringVar(&o.ConfigFile, "config", env("LFS_CONFIG", o.ConfigFile), "configuration `file`")
+	fs.StringVar(&o.CredentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", o.CredentialsDir), "`folder` with the object store's credentials")
+	fs.StringVar(&o.KeysDir, "keys-dir", env("LFS_KEYS_DIR", o.KeysDir), "`folder` with the signing keys")
+	fs.StringVar(&o.CAFile, "ca-file", env("LFS_CA_FILE", o.CAFile), "certificate authority of the object store")
+	fs.StringVar(&o.Listen, "listen", env("LFS_LISTEN", o.Listen), "`address` for Git LFS clients; port 0 takes a free one")
+	fs.StringVar(&o.AdminListen, "admin-listen", env("LFS_ADMIN_LISTEN", o.AdminListen), "`address` for probes, metrics and status")
+	fs.DurationVar(&o.DrainDelay, "drain-delay", o.DrainDelay, "how long to go on answering after SIGTERM")
+	fs.DurationVar(&o.DrainTimeout, "drain-timeout", o.DrainTimeout, "how long requests that run may take after that")
+	level := fs.String("log-level", env("LFS_LOG_LEVEL", "info"), "debug, info, warn or error")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	logger, err := newLogger(os.Stderr, *level)
+	if err != nil {
+		return usageError{err}
+	}
+	o.Logger = logger
+	s, err := lfsserver.New(o)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// parse reads the flags; anything left over is a mistake.
+func parse(fs *flag.FlagSet, args []string) error {
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return usageError{err}
+	}
+	if fs.NArg() > 0 {
+		return usageError{fmt.Errorf("unexpected argument %q", fs.Arg(0))}
+	}
+	return nil
+}
+
+// newLogger writes one JSON object per line.
+func newLogger(w io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
+}
+
+// env is an environment variable, or the fallback where it is not set.
+func env(name, fallback string) string {
+	if v, ok := os.LookupEnv(name); ok {
+		return v
+	}
+	return fallback
+}

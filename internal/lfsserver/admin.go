@@ -1,0 +1,79 @@
+package lfsserver
+
+import (
+	"net/http"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// adminHandler answers the kubelet, Prometheus, the operator and jobs of garbage
+// collection, on a port that clients do not reach.
+func (s *Server) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	metrics := s.metrics.handler()
+	for _, r := range []struct {
+		pattern, name string
+		handle        handler
+	}{
+		{"GET /healthz", "healthz", s.healthz},
+		{"GET /readyz", "readyz", s.readyz},
+		{"GET " + serverstatus.Path, "status", s.status},
+		{"PUT " + serverstatus.ScanPath + "{run}", "scan", s.putScan},
+		{"PUT " + serverstatus.HistoryCheckPath, "history-check", s.putHistoryCheck},
+	} {
+		mux.Handle(r.pattern, s.adminRoute(r.name, r.handle))
+	}
+	mux.Handle("GET /metrics", metrics)
+	mux.Handle("/", s.adminRoute("none", func(http.ResponseWriter, *http.Request) error { return errNoRoute }))
+	return mux
+}
+
+func (s *Server) adminRoute(name string, next handler) http.Handler {
+	inner := func(w http.ResponseWriter, r *http.Request) error {
+		about(r).route = "admin:" + name
+		w.Header().Set("Content-Type", "application/json")
+		return next(w, r)
+	}
+	return s.instrument(inner)
+}
+
+// healthz: the process answers, no more. A restart would mend nothing else.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, struct{}{})
+}
+
+// readyz does not depend on the store: a gateway's own 503 would be fatal to
+// git-lfs, a 429 of ours is not.
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) error {
+	if s.draining.Load() {
+		return &statusError{status: http.StatusServiceUnavailable, message: "draining"}
+	}
+	return writeJSON(w, http.StatusOK, struct{}{})
+}
+
+// status tells the operator what only the server can see.
+func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
+	snap := s.current.Load()
+	if !auth.HashMatches(r, snap.config.StatusTokenHash) {
+		return errAdminToken
+	}
+	st := s.monitor.State()
+	out := serverstatus.Status{
+		Version: s.options.Version,
+		Config: serverstatus.Config{
+			Generation: snap.config.Repository.Generation, Hash: snap.hash, Error: *s.reloadError.Load(),
+		},
+		Store: st.Store, Usage: s.usage.Last(), History: st.History, GC: st.GC,
+		Draining: s.draining.Load(),
+	}
+	if st.Location != snap.target.Location && st.Location != "" {
+		out.Store = serverstatus.Store{Reason: serverstatus.ReasonChecking,
+			Message: "The configuration has changed and is being checked.", CheckedAt: st.Store.CheckedAt}
+	}
+	return writeJSON(w, http.StatusOK, &out)
+}
+
+// errAdminToken does not say which token would do.
+var errAdminToken = &statusError{status: http.StatusUnauthorized, message: "a valid token is needed",
+	header: http.Header{"Www-Authenticate": {"Bearer"}}}

@@ -1,0 +1,51 @@
+package batch
+
+import "context"
+
+// State of an OID in garbage collection's index.
+type State int
+
+// The states.
+const (
+	// Unlisted: garbage collection has no plans with it.
+	Unlisted State = iota
+	// Condemned: it goes unless somebody wants it. Wanting is a marker.
+	Condemned
+	// Deleting: it may vanish at any moment; nothing can be said of it now.
+	Deleting
+)
+
+// Guard keeps uploads and garbage collection from losing each other's objects.
+// The order of its calls is what the proof rests on: the index is read before
+// any object is looked for, and a condemned object is marked before it is.
+type Guard interface {
+	// Begin reads the index once for a batch. A failure fails the batch.
+	Begin(ctx context.Context) (View, error)
+	// Tombstone says why an object that is not there was pruned, "" if it never
+	// was.
+	Tombstone(ctx context.Context, oid string) (reason string, err error)
+}
+
+// View is the index as one batch sees it. Safe for concurrent use.
+type View interface {
+	// State of an OID.
+	State(oid string) State
+	// Rescue marks a condemned OID as wanted, whether it is there or not. On
+	// failure or doubt nothing may be said of the object.
+	Rescue(ctx context.Context, oid string) error
+}
+
+// NoGuard is for a repository that has no garbage collection.
+type NoGuard struct{}
+
+// Begin implements Guard.
+func (NoGuard) Begin(context.Context) (View, error) { return NoGuard{}, nil }
+
+// Tombstone implements Guard.
+func (NoGuard) Tombstone(context.Context, string) (string, error) { return "", nil }
+
+// State implements View.
+func (NoGuard) State(string) State { return Unlisted }
+
+// Rescue implements View.
+func (NoGuard) Rescue(context.Context, string) error { return nil }

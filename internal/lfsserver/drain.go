@@ -1,0 +1,33 @@
+package lfsserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// drain ends the server without losing a push. First it goes on answering:
+// readiness fails, so that no more clients are sent here; batches get 429, which
+// git-lfs repeats, on another pod by then; what belongs to a push under way,
+// such as verify, is served. Then connections close as they fall idle, and
+// requests that run are waited for.
+func (s *Server) drain(api, admin *http.Server) error {
+	s.draining.Store(true)
+	s.log.Info("draining", "delay", s.options.DrainDelay.String())
+	api.SetKeepAlivesEnabled(false)
+	time.Sleep(s.options.DrainDelay)
+	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
+	defer cancel()
+	err := api.Shutdown(ctx)
+	// Last, so that metrics and status can be read to the end.
+	if adminErr := admin.Shutdown(ctx); err == nil {
+		err = adminErr
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.Warn("requests were still running after the drain timeout")
+		err = errors.Join(api.Close(), admin.Close())
+	}
+	s.log.Info("stopped")
+	return err
+}

@@ -1,0 +1,123 @@
+package lfsserver
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+)
+
+// contentType of the API (git-lfs, docs/api/README.md).
+const contentType = "application/vnd.git-lfs+json"
+
+// statusError is an answer other than success. Handlers return errors; only
+// this file knows what they mean to a client.
+type statusError struct {
+	status  int
+	message string
+	header  http.Header
+	cause   error
+}
+
+// Error implements error.
+func (e *statusError) Error() string {
+	if e.cause == nil {
+		return e.message
+	}
+	return e.message + ": " + e.cause.Error()
+}
+
+// Unwrap implements errors.Unwrap.
+func (e *statusError) Unwrap() error { return e.cause }
+
+// The answers that need nothing but a text.
+var (
+	errNoRoute = &statusError{status: http.StatusNotFound, message: "not found"}
+	errNoLocks = &statusError{status: http.StatusNotImplemented, message: "this server does not offer file locking"}
+	errDenied  = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; a token with scope Write is needed to push"}
+)
+
+// errCredentials asks for credentials in git-lfs's own header: WWW-Authenticate
+// would make browsers open a dialog.
+func errCredentials(cause error) *statusError {
+	return &statusError{
+		status:  http.StatusUnauthorized,
+		message: "credentials needed: any user name, and an access token of the repository as password",
+		header:  http.Header{"Lfs-Authenticate": {`Basic realm="Git LFS"`}},
+		cause:   cause,
+	}
+}
+
+// errBusy is 429: git-lfs waits as long as it is told, and asks again.
+func errBusy(message string, after time.Duration, cause error) *statusError {
+	return &statusError{
+		status: http.StatusTooManyRequests, message: message, cause: cause,
+		header: http.Header{"Retry-After": {strconv.Itoa(int(max(1, after/time.Second)))}},
+	}
+}
+
+// toStatus finds the answer to any error.
+func toStatus(err error) *statusError {
+	var known *statusError
+	var malformed *batch.MalformedError
+	var operation *batch.OperationError
+	var busy *batch.BusyError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &busy):
+		return errBusy(busy.Message, busy.RetryAfter, busy.Cause)
+	case errors.As(err, &malformed):
+		return &statusError{status: http.StatusBadRequest, message: malformed.Error()}
+	case errors.As(err, &operation), errors.Is(err, batch.ErrOID), errors.Is(err, batch.ErrSize):
+		return &statusError{status: http.StatusUnprocessableEntity, message: err.Error()}
+	case errors.Is(err, batch.ErrHashAlgorithm):
+		return &statusError{status: http.StatusConflict, message: err.Error()}
+	case errors.Is(err, batch.ErrTooLarge), errors.Is(err, batch.ErrTooManyObjects):
+		return &statusError{status: http.StatusRequestEntityTooLarge, message: err.Error()}
+	case errors.Is(err, batch.ErrAbsent):
+		return &statusError{status: http.StatusNotFound, message: err.Error()}
+	case errors.Is(err, auth.ErrBadCredentials):
+		return errCredentials(err)
+	case errors.Is(err, objectstore.ErrUnavailable), errors.Is(err, objectstore.ErrDenied):
+		return errBusy("the object store does not answer; try again", 3*time.Second, err)
+	}
+	return &statusError{status: http.StatusInternalServerError, message: "internal error", cause: err}
+}
+
+// errorBody is the error form of the API (git-lfs, docs/api/batch.md).
+type errorBody struct {
+	Message          string `json:"message"`
+	DocumentationURL string `json:"documentation_url,omitempty"`
+	RequestID        string `json:"request_id,omitempty"`
+}
+
+// writeError sends the answer.
+func writeError(w http.ResponseWriter, e *statusError, requestID string) {
+	for name, values := range e.header {
+		w.Header()[name] = values
+	}
+	_ = writeJSON(w, e.status, errorBody{Message: e.message, RequestID: requestID})
+}
+
+// writeJSON sends a value. The type says for which clients it is.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	h := w.Header()
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", contentType)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, err = w.Write(body)
+	return err
+}

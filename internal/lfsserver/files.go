@@ -1,0 +1,84 @@
+package lfsserver
+
+import (
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+// files is what was found mounted at one moment. Volumes of ConfigMaps and
+// Secrets swap a symbolic link, so only the content says whether anything has
+// changed.
+type files struct {
+	config    []byte
+	configErr error
+	// credentials by key, without the white space around them; nil when the
+	// Secret is not mounted.
+	credentials map[string]string
+	// keys by ID; those of the configuration are looked for, no others.
+	keys map[string][]byte
+	ca   []byte
+	// digest of everything above.
+	digest [sha256.Size]byte
+}
+
+// credentialKeys are the files of the credentials Secret.
+var credentialKeys = []string{
+	serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey, serverconfig.KeySessionToken,
+}
+
+// maxSmallFile bounds what is read of a mounted file, in bytes: a Secret or
+// ConfigMap has at most 1 MiB.
+const maxSmallFile = 2 << 20
+
+// readFiles reads everything that is mounted. What is missing is left out.
+func readFiles(o *Options) *files {
+	f := &files{keys: map[string][]byte{}}
+	h := sha256.New()
+	f.config, f.configErr = readSmall(h, o.ConfigFile)
+	for _, name := range credentialKeys {
+		if b, err := readSmall(h, filepath.Join(o.CredentialsDir, name)); err == nil {
+			if f.credentials == nil {
+				f.credentials = map[string]string{}
+			}
+			f.credentials[name] = strings.TrimSpace(string(b))
+		}
+	}
+	entries, _ := os.ReadDir(o.KeysDir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue // what the volume keeps for itself
+		}
+		if b, err := readSmall(h, filepath.Join(o.KeysDir, e.Name())); err == nil {
+			f.keys[e.Name()] = b
+		}
+	}
+	f.ca, _ = readSmall(h, o.CAFile)
+	h.Sum(f.digest[:0])
+	return f
+}
+
+// readSmall reads a file and writes its name and content to the digest.
+func readSmall(h hash.Hash, path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSmallFile {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a small regular file")}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b)
+	h.Write([]byte(path + "\x00"))
+	h.Write(sum[:])
+	return b, nil
+}

@@ -1,0 +1,149 @@
+package lfsserver
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
+)
+
+// batch answers the batch API.
+func (s *Server) batch(c *call) error {
+	if s.draining.Load() {
+		return errBusy("the server is restarting; try again", drainRetry(), nil)
+	}
+	id, err := s.identify(c)
+	if err != nil {
+		return err
+	}
+	if id.IsAnonymous() && !c.rules.AnonymousRead {
+		return errCredentials(nil) // whatever the body says
+	}
+	req, err := batch.Decode(http.MaxBytesReader(c.w, c.r.Body, batch.MaxBody))
+	if err != nil {
+		return err
+	}
+	c.info.operation, c.info.objects = req.Operation, len(req.Objects)
+	if err := permit(c, id, policy.Operation(req.Operation)); err != nil {
+		return err
+	}
+	host, err := c.endpoint()
+	if err != nil {
+		return err
+	}
+	if err := s.serving(c); err != nil {
+		return err
+	}
+	// The answer must be out before this: garbage collection waits no longer
+	// for what a batch has seen.
+	deadline := time.Now().Add(batch.Timeout)
+	_ = http.NewResponseController(c.w).SetWriteDeadline(deadline)
+	ctx, cancel := context.WithDeadline(c.r.Context(), deadline)
+	defer cancel()
+	resp, err := s.service(c, host).Do(ctx, req, c.r.UserAgent())
+	if err != nil {
+		return s.troubled(err)
+	}
+	s.metrics.observeObjects(req.Operation, resp)
+	return writeJSON(c.w, http.StatusOK, resp)
+}
+
+// verify answers whether an uploaded object has arrived.
+func (s *Server) verify(c *call) error {
+	id, err := s.identify(c)
+	if err != nil {
+		return err
+	}
+	if err := permit(c, id, policy.Verify); err != nil {
+		return err
+	}
+	req, err := batch.DecodeVerify(http.MaxBytesReader(c.w, c.r.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	c.info.operation, c.info.objects = "verify", 1
+	if id.Action != nil && (id.Action.OID != req.OID || id.Action.Size != req.Size.Bytes) {
+		return &statusError{status: http.StatusForbidden, message: "this link is for another object"}
+	}
+	if err := s.serving(c); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
+	defer cancel()
+	if err := s.service(c, nil).Verify(ctx, req.OID, req.Size.Bytes); err != nil {
+		return s.troubled(err)
+	}
+	s.usage.Changed()
+	return writeJSON(c.w, http.StatusOK, struct{}{})
+}
+
+// noLocks tells git-lfs that it need not ask again.
+func (s *Server) noLocks(*call) error { return errNoLocks }
+
+// identify finds out who asks.
+func (s *Server) identify(c *call) (auth.Identity, error) {
+	id, err := c.auth.Authenticate(c.r, s.now())
+	if err == nil {
+		c.info.principal = id.Principal()
+	}
+	return id, err
+}
+
+// permit asks the policy.
+func permit(c *call, id auth.Identity, op policy.Operation) error {
+	switch policy.Decide(c.rules, id, op) {
+	case policy.Allow:
+		return nil
+	case policy.Authenticate:
+		return errCredentials(nil)
+	}
+	return errDenied
+}
+
+// endpoint finds the host that the client used. An unlisted one is 421: the
+// request came to a server that does not speak for that name (RFC 9110, 15.5.20).
+func (c *call) endpoint() (*endpoint, error) {
+	if e := c.hosts.find(c.r.Host); e != nil {
+		return e, nil
+	}
+	return nil, &statusError{status: http.StatusMisdirectedRequest, message: "this repository is not served under the host of the request's URL; use " +
+		strings.Join(c.hosts.names, " or ")}
+}
+
+// serving refuses while the store is not ready, with the reason.
+func (s *Server) serving(c *call) error {
+	st := s.monitor.State()
+	if c.store != nil && st.Serves(c.target.Location) {
+		return nil
+	}
+	message := st.Store.Message
+	if st.Location != c.target.Location && st.Location != "" {
+		message = "the configuration has changed and is being checked"
+	}
+	return errBusy("the object store cannot be used right now: "+message, 5*time.Second, nil)
+}
+
+// troubled has the store looked at when a request met its failure.
+func (s *Server) troubled(err error) error {
+	if e := toStatus(err); e.status == http.StatusTooManyRequests && e.cause != nil {
+		s.monitor.Look()
+	}
+	return err
+}
+
+// service is the batch service for one request. host is nil where no links are
+// made.
+func (s *Server) service(c *call, host *endpoint) *batch.Service {
+	return &batch.Service{
+		Bucket: c.store.bucket, Prefix: c.prefix, Guard: batch.NoGuard{}, Lookups: s.lookups,
+		Session: newSession(c.snapshot, host, s.monitor.State().Store.Capabilities, s.now),
+	}
+}
+
+// drainRetry spreads the clients that come back.
+func drainRetry() time.Duration { return time.Duration(1+rand.IntN(5)) * time.Second }

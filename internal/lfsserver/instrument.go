@@ -1,0 +1,153 @@
+package lfsserver
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// handler answers a request or says why not.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// requestInfo is what a request's handlers tell the log and the metrics.
+type requestInfo struct {
+	id        string
+	route     string
+	operation string
+	principal string
+	objects   int
+}
+
+type requestInfoKey struct{}
+
+// about returns the request's info, to be filled in.
+func about(r *http.Request) *requestInfo {
+	return r.Context().Value(requestInfoKey{}).(*requestInfo)
+}
+
+// Deadlines of an ordinary request: its body is a few kilobytes.
+const (
+	readTimeout  = 30 * time.Second
+	writeTimeout = 60 * time.Second
+)
+
+// instrument runs a handler: deadlines, one line in the log, metrics, and the
+// one place where an error becomes an answer.
+func (s *Server) instrument(next handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		info := &requestInfo{id: newRequestID(), route: "none"}
+		rec := &recorder{ResponseWriter: w}
+		rc := http.NewResponseController(w)
+		_ = rc.SetReadDeadline(start.Add(readTimeout))
+		_ = rc.SetWriteDeadline(start.Add(writeTimeout))
+		w.Header().Set("X-Request-Id", info.id)
+		w.Header().Set("Cache-Control", "no-store")
+		r = r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, info))
+		err := guarded(next, rec, r)
+		if err != nil && rec.status == 0 {
+			writeError(rec, toStatus(err), info.id)
+		}
+		s.metrics.observeRequest(info, rec.status, time.Since(start))
+		s.logRequest(r, info, rec, err, time.Since(start))
+	})
+}
+
+// guarded turns a panic into an error: one request fails and no more.
+func guarded(next handler, w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			err = &panicError{value: p, stack: debug.Stack()}
+		}
+	}()
+	return next(w, r)
+}
+
+// panicError keeps the stack for debug logs; its text is for all others.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+// Error implements error.
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// logRequest writes the request's line. Neither query nor headers are in it:
+// both may carry secrets.
+func (s *Server) logRequest(r *http.Request, info *requestInfo, rec *recorder, err error, d time.Duration) {
+	level := slog.LevelInfo
+	if rec.status >= 500 {
+		level = slog.LevelError
+	}
+	if !s.log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs,
+		slog.String("request_id", info.id), slog.String("route", info.route),
+		slog.String("method", r.Method), slog.Int("status", rec.status),
+		slog.Float64("duration_ms", float64(d.Microseconds())/1000))
+	if info.operation != "" {
+		attrs = append(attrs, slog.String("operation", info.operation), slog.Int("objects", info.objects))
+	}
+	if info.principal != "" {
+		attrs = append(attrs, slog.String("principal", info.principal))
+	}
+	attrs = append(attrs, slog.String("client", clip(r.UserAgent(), 80)))
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+	var p *panicError
+	if errors.As(err, &p) {
+		s.log.Debug("panic", "request_id", info.id, "stack", string(p.stack))
+	}
+}
+
+// recorder notes the status.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(status int) {
+	if status >= 200 && r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController through.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func newRequestID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// clip bounds what a client can put into the log.
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}

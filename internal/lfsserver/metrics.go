@@ -1,0 +1,91 @@
+package lfsserver
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+)
+
+// metrics of one server, in a registry of the caller's. Labels are few and
+// closed: never an OID, a path or a client.
+type metrics struct {
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	durations  *prometheus.HistogramVec
+	objects    *prometheus.CounterVec
+	storeCalls *prometheus.CounterVec
+	storeTimes *prometheus.HistogramVec
+	reloads    prometheus.Counter
+}
+
+func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool) *metrics {
+	m := &metrics{
+		registry: reg,
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lfs_server_requests_total", Help: "Requests by route, operation and HTTP status.",
+		}, []string{"route", "operation", "code"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "lfs_server_request_duration_seconds", Help: "Time from a request's header to the end of its answer.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
+		}, []string{"route"}),
+		objects: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lfs_server_objects_total", Help: "Objects in batches by operation and answer.",
+		}, []string{"operation", "answer"}),
+		storeCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lfs_server_store_requests_total", Help: "Requests to the object store by call and HTTP status; code 0 where none came.",
+		}, []string{"call", "code"}),
+		storeTimes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "lfs_server_store_request_duration_seconds", Help: "Time until the object store's answer begins.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"call"}),
+		reloads: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "lfs_server_config_reload_failures_total", Help: "Configurations that could not be loaded.",
+		}),
+	}
+	ready := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "lfs_server_store_ready", Help: "1 while requests can be served from the object store.",
+	}, func() float64 {
+		if storeReady() {
+			return 1
+		}
+		return 0
+	})
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "lfs_server_build_info", Help: "Always 1; version and Go version in the labels.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	info.Set(1)
+	reg.MustRegister(m.requests, m.durations, m.objects, m.storeCalls, m.storeTimes, m.reloads, ready, info,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
+}
+
+func (m *metrics) observeRequest(info *requestInfo, status int, d time.Duration) {
+	m.requests.WithLabelValues(info.route, info.operation, strconv.Itoa(status)).Inc()
+	m.durations.WithLabelValues(info.route).Observe(d.Seconds())
+}
+
+func (m *metrics) observeObjects(operation string, resp *batch.Response) {
+	for outcome, n := range resp.Outcomes() {
+		m.objects.WithLabelValues(operation, string(outcome)).Add(float64(n))
+	}
+}
+
+// observeStore is an objectstore.Observer.
+func (m *metrics) observeStore(call string, d time.Duration, status int) {
+	m.storeCalls.WithLabelValues(call, strconv.Itoa(status)).Inc()
+	m.storeTimes.WithLabelValues(call).Observe(d.Seconds())
+}
+
+func (m *metrics) reloadFailed() { m.reloads.Inc() }

@@ -1,0 +1,95 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// reprobe is how often a store that works is asked again what it can do: stores
+// are upgraded, and put behind proxies.
+const reprobe = time.Hour
+
+// checks are asked in this order; the first problem is the one reported.
+func (m *Monitor) checks() []func(context.Context, *Target) *Problem {
+	return []func(context.Context, *Target) *Problem{
+		fromFiles,
+		m.claim,
+		m.probe,
+	}
+}
+
+// fromFiles: what mounted files say needs no store.
+func fromFiles(_ context.Context, t *Target) *Problem { return t.Problem }
+
+// claim finds out in one request whether the store answers, takes our
+// credentials, has the bucket, and whether the prefix is ours.
+func (m *Monitor) claim(ctx context.Context, t *Target) *Problem {
+	owner := t.Owner
+	owner.ClaimedAt = m.now().UTC().Truncate(time.Second)
+	if m.claimed != t.Revision {
+		m.ownerETag = ""
+	}
+	etag, err := objectstore.Claim(ctx, t.Store, t.Prefix, owner, m.ownerETag)
+	if errors.Is(err, objectstore.ErrBucketMissing) && t.Storage.CreateBucket {
+		if err = t.Store.CreateBucket(ctx); err == nil {
+			etag, err = objectstore.Claim(ctx, t.Store, t.Prefix, owner, "")
+		}
+	}
+	if err != nil {
+		return explain(t, err)
+	}
+	m.claimed, m.ownerETag = t.Revision, etag
+	return nil
+}
+
+// probe asks what the store can do, once per revision and hour.
+func (m *Monitor) probe(ctx context.Context, t *Target) *Problem {
+	if m.capabilities == nil || m.probed != t.Revision || m.now().Sub(m.probedAt) > reprobe {
+		caps, err := objectstore.Probe(ctx, t.Store, t.Signer, t.Prefix)
+		if err != nil {
+			return explain(t, err)
+		}
+		m.capabilities, m.probed, m.probedAt = &caps, t.Revision, m.now()
+	}
+	lacks := objectstore.Lacks(*m.capabilities)
+	if len(lacks) == 0 {
+		return nil
+	}
+	// Asked again at the next look: somebody may be upgrading it.
+	m.probedAt = time.Time{}
+	return &Problem{serverstatus.ReasonStoreIncapable, fmt.Sprintf(
+		"The store at %s cannot hold this repository: %s. Use a store that does this, or upgrade it.",
+		t.Storage.Endpoint, strings.Join(lacks, "; and "))}
+}
+
+// explain says what is wrong and what to do.
+func explain(t *Target, err error) *Problem {
+	s := t.Storage
+	var other *objectstore.OwnedByOtherError
+	switch {
+	case errors.As(err, &other):
+		return &Problem{serverstatus.ReasonPrefixInUse, fmt.Sprintf(
+			"Prefix %q of bucket %q belongs to LFSRepository %s/%s (uid %s). Choose another bucket or prefix.",
+			s.Prefix, s.Bucket, other.Owner.Namespace, other.Owner.Name, other.Owner.UID)}
+	case errors.Is(err, objectstore.ErrForeignObjects):
+		return &Problem{serverstatus.ReasonPrefixNotOurs, fmt.Sprintf(
+			"Prefix %q of bucket %q holds objects that no repository has claimed (%v). Choose an empty prefix, or adopt it.",
+			s.Prefix, s.Bucket, err)}
+	case errors.Is(err, objectstore.ErrBucketMissing):
+		return &Problem{serverstatus.ReasonBucketMissing, fmt.Sprintf(
+			"Bucket %q does not exist at %s. Create it, or set createBucket: true.", s.Bucket, s.Endpoint)}
+	case errors.Is(err, objectstore.ErrDenied):
+		return &Problem{serverstatus.ReasonCredentialsRefused, fmt.Sprintf(
+			"The store at %s refuses the credentials of Secret %q (%s). Check its keys, and that they may list, read, write and delete in bucket %q.",
+			s.Endpoint, s.CredentialsName, objectstore.Cause(err), s.Bucket)}
+	}
+	return &Problem{serverstatus.ReasonStoreUnreachable, fmt.Sprintf(
+		"The store at %s cannot be used: %s. Check the endpoint, and that network policies let the server reach it.",
+		s.Endpoint, objectstore.Cause(err))}
+}

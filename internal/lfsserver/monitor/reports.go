@@ -1,0 +1,47 @@
+package monitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+)
+
+// reports are small objects that jobs leave in the bucket. They are read here
+// and not remembered from the request that wrote them, since that may have gone
+// to another replica.
+type reports struct {
+	revision    string
+	gc, history string // ETags
+}
+
+// read puts the newest reports into the state. One that cannot be read now is
+// left as it was.
+func (r *reports) read(ctx context.Context, t *Target, into *State) {
+	if r.revision != t.Revision {
+		*r = reports{revision: t.Revision}
+	}
+	into.GC = readJSON(ctx, t.Store, t.Prefix.GCReport(), &r.gc, into.GC)
+	into.History = readJSON(ctx, t.Store, t.Prefix.HistoryCheck(), &r.history, into.History)
+}
+
+func readJSON[T any](ctx context.Context, b objectstore.Bucket, key string, etag *string, old *T) *T {
+	body, info, err := b.Get(ctx, key, *etag)
+	if errors.Is(err, objectstore.ErrNotFound) {
+		*etag = ""
+		return nil
+	}
+	if err != nil {
+		return old
+	}
+	defer body.Close()
+	raw, err := io.ReadAll(io.LimitReader(body, 1<<20))
+	fresh := new(T)
+	if err != nil || json.Unmarshal(raw, fresh) != nil {
+		return old
+	}
+	*etag = info.ETag
+	return fresh
+}

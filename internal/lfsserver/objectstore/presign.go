@@ -1,0 +1,88 @@
+package objectstore
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// MaxPresignExpiry is the longest life that Signature Version 4 allows a URL.
+const MaxPresignExpiry = 7 * 24 * time.Hour
+
+// HeaderChecksum carries the base64 SHA-256 of an upload's body. Signed, it
+// makes the store refuse any other body.
+const HeaderChecksum = "x-amz-checksum-sha256"
+
+var errNoKey = errors.New("presign: empty key")
+
+// URLSigner presigns URLs for one endpoint. It never connects to it, so it can
+// sign for hosts that only clients reach. Safe for concurrent use.
+type URLSigner struct {
+	signer *signer
+	now    func() time.Time
+}
+
+var _ Presigner = (*URLSigner)(nil)
+
+// NewURLSigner signs with these credentials, by the clock now.
+func NewURLSigner(e Endpoint, c Credentials, now func() time.Time) *URLSigner {
+	return &URLSigner{signer: newSigner(e, c), now: now}
+}
+
+// PresignGet implements Presigner.
+func (s *URLSigner) PresignGet(key string, expires time.Duration, name string) (string, error) {
+	r := presignRequest{method: "GET", key: key, at: s.now(), expires: expires}
+	if name != "" {
+		r.query = "response-content-disposition=" + escape("attachment; filename*=UTF-8''"+escape(name))
+	}
+	return s.presign(&r)
+}
+
+// PresignHead signs one HEAD.
+func (s *URLSigner) PresignHead(key string, expires time.Duration) (string, error) {
+	return s.presign(&presignRequest{method: "HEAD", key: key, at: s.now(), expires: expires})
+}
+
+// PresignPut implements Presigner. Content-Length is signed too: HTTP clients
+// send it by themselves, so it is not among the headers returned.
+func (s *URLSigner) PresignPut(key string, sha256 []byte, size int64, expires time.Duration) (string, map[string]string, error) {
+	return s.presignPutAt(key, sha256, size, s.now(), expires)
+}
+
+// presignPutAt is PresignPut at a time of the caller's, so that the probe can
+// sign a URL that has expired already.
+func (s *URLSigner) presignPutAt(key string, sha256 []byte, size int64, at time.Time, expires time.Duration) (string, map[string]string, error) {
+	if len(sha256) != 32 || size < 0 {
+		return "", nil, fmt.Errorf("presign: bad checksum (%d bytes) or size %d", len(sha256), size)
+	}
+	sum := base64.StdEncoding.EncodeToString(sha256)
+	u, err := s.presign(&presignRequest{
+		method: "PUT", key: key, at: at, expires: expires,
+		length: strconv.FormatInt(size, 10), checksum: sum,
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	return u, map[string]string{HeaderChecksum: sum}, nil
+}
+
+// PresignDelete implements Presigner.
+func (s *URLSigner) PresignDelete(key, versionID string, at time.Time, expires time.Duration) (string, error) {
+	r := presignRequest{method: "DELETE", key: key, at: at, expires: expires}
+	if versionID != "" {
+		r.query = "versionId=" + escape(versionID)
+	}
+	return s.presign(&r)
+}
+
+func (s *URLSigner) presign(r *presignRequest) (string, error) {
+	if r.key == "" {
+		return "", errNoKey
+	}
+	if r.expires < time.Second || r.expires > MaxPresignExpiry {
+		return "", fmt.Errorf("presign: expiry %v is not between 1s and %v", r.expires, MaxPresignExpiry)
+	}
+	return s.signer.presign(r), nil
+}

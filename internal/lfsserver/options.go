@@ -1,0 +1,104 @@
+package lfsserver
+
+import (
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+// Options of a server. The zero value of each field means what DefaultOptions
+// says.
+type Options struct {
+	// ConfigFile, CredentialsDir, KeysDir and CAFile are mounted files; they may
+	// change at any time, and all but ConfigFile may be missing.
+	ConfigFile     string
+	CredentialsDir string
+	KeysDir        string
+	CAFile         string
+
+	// Listen and AdminListen are host:port; port 0 takes a free one.
+	Listen      string
+	AdminListen string
+	// APIListener and AdminListener, where set, are used instead; the server
+	// closes them.
+	APIListener   net.Listener
+	AdminListener net.Listener
+
+	// DrainDelay is how long a server that has been told to stop goes on
+	// answering, with 429 to batches, until load balancers have noticed.
+	DrainDelay time.Duration
+	// DrainTimeout is how long requests that run may take after that.
+	DrainTimeout time.Duration
+
+	// ReloadInterval between looks at the mounted files.
+	ReloadInterval time.Duration
+	// Monitor says how often the store is looked at.
+	Monitor monitor.Intervals
+	// UsageGap is the least time between two counts.
+	UsageGap time.Duration
+
+	// Version for /status and metrics.
+	Version string
+	Logger  *slog.Logger
+	// Registry takes the metrics and is what /metrics shows.
+	Registry *prometheus.Registry
+	// Now is the clock of tokens, links and expiries.
+	Now func() time.Time
+}
+
+// DefaultOptions are those of a server in a cluster.
+func DefaultOptions() Options {
+	return Options{
+		ConfigFile:     serverconfig.File,
+		CredentialsDir: serverconfig.StoreCredentialsDir,
+		KeysDir:        serverconfig.KeysDir,
+		CAFile:         serverconfig.StoreCAFile,
+		Listen:         ":8080",
+		AdminListen:    ":8081",
+		DrainDelay:     5 * time.Second,
+		DrainTimeout:   20 * time.Second,
+		ReloadInterval: time.Second,
+		Monitor:        monitor.DefaultIntervals,
+		Version:        "dev",
+		Now:            time.Now,
+	}
+}
+
+// withDefaults fills in what is not set.
+func (o Options) withDefaults() Options {
+	d := DefaultOptions()
+	o.ConfigFile = or(o.ConfigFile, d.ConfigFile)
+	o.CredentialsDir = or(o.CredentialsDir, d.CredentialsDir)
+	o.KeysDir = or(o.KeysDir, d.KeysDir)
+	o.CAFile = or(o.CAFile, d.CAFile)
+	o.Listen = or(o.Listen, d.Listen)
+	o.AdminListen = or(o.AdminListen, d.AdminListen)
+	o.DrainDelay = or(o.DrainDelay, d.DrainDelay)
+	o.DrainTimeout = or(o.DrainTimeout, d.DrainTimeout)
+	o.ReloadInterval = or(o.ReloadInterval, d.ReloadInterval)
+	o.Monitor = or(o.Monitor, d.Monitor)
+	o.Version = or(o.Version, d.Version)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	if o.Now == nil {
+		o.Now = d.Now
+	}
+	return o
+}
+
+func or[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}

@@ -1,0 +1,95 @@
+package lfsserver
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+// route is one thing that clients can ask for, under the repository's root.
+type route struct {
+	// name in logs and metrics.
+	name string
+	// path below the root; a final "/" takes everything beneath.
+	path string
+	// bare: also reached without "info/lfs", as giftless's client asks.
+	bare bool
+	// methods that are answered; any where empty.
+	methods []string
+	handle  func(*Server, *call) error
+}
+
+// routes of the API, all of them.
+var routes = []route{
+	{name: "batch", path: "objects/batch", bare: true, methods: []string{http.MethodPost}, handle: (*Server).batch},
+	{name: "verify", path: "verify", methods: []string{http.MethodPost}, handle: (*Server).verify},
+	{name: "locks", path: "locks", handle: (*Server).noLocks},
+	{name: "locks", path: "locks/", handle: (*Server).noLocks},
+}
+
+// call is a request to a route with the snapshot that it began with.
+type call struct {
+	*snapshot
+	w http.ResponseWriter
+	r *http.Request
+	// info is for the log and the metrics.
+	info *requestInfo
+}
+
+// apiHandler answers clients.
+func (s *Server) apiHandler() http.Handler {
+	return s.instrument(func(w http.ResponseWriter, r *http.Request) error {
+		c := &call{snapshot: s.current.Load(), w: w, r: r, info: about(r)}
+		rt := find(r.URL.Path, c.config.Repository)
+		if rt == nil {
+			return errNoRoute
+		}
+		c.info.route = rt.name
+		if len(rt.methods) > 0 && !slices.Contains(rt.methods, r.Method) {
+			return &statusError{
+				status: http.StatusMethodNotAllowed, message: "method not allowed",
+				header: http.Header{"Allow": {strings.Join(rt.methods, ", ")}},
+			}
+		}
+		return rt.handle(s, c)
+	})
+}
+
+// kinds that Hugging Face's clients put before a repository.
+var kinds = []string{"models", "datasets", "spaces"}
+
+// find returns the route of a path, nil for any other path and for any other
+// repository: whoever asks for one learns nothing about it.
+func find(path string, repo serverconfig.Repository) *route {
+	rest := strings.TrimPrefix(path, "/")
+	if kind, after, ok := strings.Cut(rest, "/"); ok && slices.Contains(kinds, kind) && repo.Namespace != kind {
+		rest = after
+	}
+	rest, ok := strings.CutPrefix(rest, repo.Namespace+"/"+repo.Name)
+	if !ok {
+		return nil
+	}
+	rest = strings.TrimPrefix(rest, ".git")
+	rest, ok = strings.CutPrefix(rest, "/")
+	if !ok {
+		return nil
+	}
+	below, lfs := strings.CutPrefix(rest, "info/lfs/")
+	for i := range routes {
+		rt := &routes[i]
+		if below != rt.path && !(strings.HasSuffix(rt.path, "/") && strings.HasPrefix(below, rt.path)) {
+			continue
+		}
+		if lfs || rt.bare {
+			return rt
+		}
+	}
+	return nil
+}
+
+// root is the path under which clients find the repository.
+func root(repo serverconfig.Repository) string {
+	return "/" + repo.Namespace + "/" + repo.Name + ".git/info/lfs"
+}

@@ -1,0 +1,137 @@
+package lfsserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/usage"
+)
+
+// lookups at the store at once, over all batches.
+const lookups = 64
+
+// Server serves one repository.
+type Server struct {
+	options Options
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *metrics
+	lookups *batch.Limiter
+	monitor *monitor.Monitor
+	usage   *usage.Counter
+
+	current     atomic.Pointer[snapshot]
+	reloadError atomic.Pointer[string]
+	draining    atomic.Bool
+
+	api, admin net.Listener
+}
+
+// New reads the mounted files and opens the ports. It fails when there is no
+// usable configuration; a missing Secret or a store that is away is no failure.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	s := &Server{options: o, log: o.Logger, now: o.Now, lookups: batch.NewLimiter(lookups)}
+	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady)
+	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
+	s.usage = usage.New(s.countable, o.Now, o.Logger, o.UsageGap)
+	s.reloadError.Store(new(string))
+	first, err := build(readFiles(&o), nil, o.Now, s.metrics.observeStore)
+	if err != nil {
+		return nil, err
+	}
+	s.current.Store(first)
+	if s.api, err = listen(o.APIListener, o.Listen); err != nil {
+		return nil, err
+	}
+	if s.admin, err = listen(o.AdminListener, o.AdminListen); err != nil {
+		s.api.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func listen(given net.Listener, addr string) (net.Listener, error) {
+	if given != nil {
+		return given, nil
+	}
+	return net.Listen("tcp", addr)
+}
+
+// Addr is where the API listens.
+func (s *Server) Addr() net.Addr { return s.api.Addr() }
+
+// AdminAddr is where probes, metrics and status listen.
+func (s *Server) AdminAddr() net.Addr { return s.admin.Addr() }
+
+// Run serves until ctx ends and then drains: see drain.go. It returns nil after
+// a drain, and an error when a port could not be served.
+func (s *Server) Run(ctx context.Context) error {
+	work, stop := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer stop()
+	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload} {
+		group.Go(func() { run(work) })
+	}
+	api, admin := s.httpServer(s.apiHandler()), s.httpServer(s.adminHandler())
+	failed := make(chan error, 2)
+	go func() { failed <- api.Serve(s.api) }()
+	go func() { failed <- admin.Serve(s.admin) }()
+	s.log.Info("serving", "api", s.Addr().String(), "admin", s.AdminAddr().String(),
+		"repository", s.current.Load().config.Repository.Namespace+"/"+s.current.Load().config.Repository.Name,
+		"version", s.options.Version)
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", errors.Join(err, api.Close(), admin.Close()))
+	case <-ctx.Done():
+		return s.drain(api, admin)
+	}
+}
+
+// httpServer has limits on everything that a client could stretch. Handlers set
+// the deadlines of reading and writing themselves (instrument.go).
+func (s *Server) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// storeReady is true when requests can be served now.
+func (s *Server) storeReady() bool {
+	return s.monitor != nil && s.monitor.State().Serves(s.current.Load().target.Location)
+}
+
+// onLook follows the monitor: what it saw may mean that there is something to
+// count.
+func (s *Server) onLook(old, next *monitor.State) {
+	became := next.Store.Ready && (!old.Store.Ready || old.Location != next.Location)
+	collected := next.GC != nil && (old.GC == nil || old.GC.ID != next.GC.ID)
+	if became || collected {
+		s.usage.Changed()
+	}
+}
+
+// countable is the usage counter's source.
+func (s *Server) countable() (objectstore.Bucket, layout.Prefix, bool) {
+	snap := s.current.Load()
+	if snap.store == nil || !s.storeReady() {
+		return nil, "", false
+	}
+	return snap.store.bucket, snap.prefix, true
+}

@@ -1,0 +1,153 @@
+package lfsserver
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// snapshot is everything that one state of the mounted files means. It is
+// immutable: a request takes the one in force when it begins and keeps it.
+type snapshot struct {
+	config *serverconfig.Config
+	hash   string
+	prefix layout.Prefix
+	keys   *token.Keyring
+	auth   *auth.Authenticator
+	rules  policy.Rules
+	hosts  hostTable
+	// store is nil while its credentials are not there.
+	store  *storeClient
+	target *monitor.Target
+}
+
+// storeClient is the connection to the store, kept over reloads that do not
+// concern it.
+type storeClient struct {
+	revision  string
+	bucket    *objectstore.S3
+	signer    *objectstore.URLSigner
+	transport *http.Transport
+	creds     objectstore.Credentials
+}
+
+// build makes a snapshot of the files. It fails only for a configuration that
+// cannot be used; problems with Secrets are the monitor's to report. prev may
+// be nil.
+func build(f *files, prev *snapshot, now func() time.Time, observe objectstore.Observer) (*snapshot, error) {
+	if f.configErr != nil {
+		return nil, fmt.Errorf("server configuration: %w", f.configErr)
+	}
+	cfg, err := serverconfig.Parse(f.config)
+	if err != nil {
+		return nil, err
+	}
+	if err := validate(cfg); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	s := &snapshot{
+		config: cfg, hash: serverconfig.Hash(f.config), prefix: layout.Prefix(cfg.Storage.Prefix),
+		rules: policy.Rules{Repository: cfg.Repository.UID, AnonymousRead: cfg.Access.AnonymousRead},
+	}
+	keys, problem := signingKeys(cfg.SigningKeys, f.keys)
+	s.keys = keys
+	if s.auth, err = auth.New(cfg.Access, keys); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	creds, p := storeCredentials(cfg, f)
+	if p != nil {
+		problem = p
+	} else if s.store, err = connect(cfg, f.ca, creds, prev, now, observe); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	if s.hosts, err = newHostTable(cfg, creds, now); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	s.target = newTarget(s, problem)
+	return s, nil
+}
+
+// newTarget is what the monitor watches for this snapshot.
+func newTarget(s *snapshot, problem *monitor.Problem) *monitor.Target {
+	r, st := s.config.Repository, s.config.Storage
+	t := &monitor.Target{
+		Location: fmt.Sprintf("%s|%s|%s|%s", st.Endpoint, st.Bucket, st.Prefix, r.UID),
+		Problem:  problem, Prefix: s.prefix, Storage: st,
+		Owner: objectstore.Owner{UID: r.UID, Namespace: r.Namespace, Name: r.Name},
+	}
+	if s.store != nil {
+		t.Store, t.Signer, t.Revision = s.store.bucket, s.store.signer, s.store.revision+r.UID
+	}
+	return t
+}
+
+// storeCredentials reads the Secret, or says what it lacks.
+func storeCredentials(cfg *serverconfig.Config, f *files) (objectstore.Credentials, *monitor.Problem) {
+	c := objectstore.Credentials{
+		AccessKeyID:     f.credentials[serverconfig.KeyAccessKeyID],
+		SecretAccessKey: f.credentials[serverconfig.KeySecretAccessKey],
+		SessionToken:    f.credentials[serverconfig.KeySessionToken],
+	}
+	if c.AccessKeyID == "" || c.SecretAccessKey == "" {
+		return c, &monitor.Problem{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(
+			"Secret %q in namespace %q does not exist, or lacks one of its keys %s and %s. Create it; the server sees it within a minute or two.",
+			cfg.Storage.CredentialsName, cfg.Repository.Namespace, serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey)}
+	}
+	if cfg.Storage.CA && !x509.NewCertPool().AppendCertsFromPEM(f.ca) {
+		return c, &monitor.Problem{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(
+			"The Secret with the certificate authority of %s does not exist, or its key ca.crt holds no certificate in PEM form. Create it; the server sees it within a minute or two.",
+			cfg.Storage.Endpoint)}
+	}
+	return c, nil
+}
+
+// connect returns the previous connection when nothing about it has changed.
+func connect(cfg *serverconfig.Config, ca []byte, creds objectstore.Credentials, prev *snapshot, now func() time.Time, observe objectstore.Observer) (*storeClient, error) {
+	st := cfg.Storage
+	revision := digest(st.Endpoint, st.Region, st.Bucket, st.Prefix, fmt.Sprint(st.VirtualHosted, st.CA, st.CreateBucket),
+		string(ca), creds.AccessKeyID, creds.SecretAccessKey, creds.SessionToken)
+	if prev != nil && prev.store != nil && prev.store.revision == revision {
+		return prev.store, nil
+	}
+	endpoint, err := objectstore.ParseEndpoint(st.Endpoint, st.Region, st.Bucket, st.VirtualHosted)
+	if err != nil {
+		return nil, err
+	}
+	var roots *x509.CertPool
+	if st.CA {
+		if roots, err = x509.SystemCertPool(); err != nil {
+			roots = x509.NewCertPool()
+		}
+		roots.AppendCertsFromPEM(ca)
+	}
+	transport := objectstore.NewTransport(roots)
+	bucket, err := objectstore.NewS3(endpoint, creds, transport, observe)
+	if err != nil {
+		return nil, err
+	}
+	return &storeClient{
+		revision: revision, bucket: bucket, transport: transport, creds: creds,
+		signer: objectstore.NewURLSigner(endpoint, creds, now),
+	}, nil
+}
+
+// digest names a list of strings.
+func digest(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

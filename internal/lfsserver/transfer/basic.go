@@ -1,0 +1,67 @@
+package transfer
+
+import (
+	"context"
+	"time"
+)
+
+// NameBasic is the transfer that every client knows.
+const NameBasic = "basic"
+
+// MaxSinglePut is the largest object in bytes that S3 takes in one PUT.
+const MaxSinglePut = 5 << 30
+
+// Basic moves an object by one PUT or GET straight between client and store
+// (git-lfs, docs/api/basic-transfers.md). The store refuses an upload that is
+// not what the OID says; verify then only asks whether it has arrived.
+type Basic struct{}
+
+var _ Dialect = Basic{}
+
+// authenticated keeps git-lfs from adding the user's credentials to requests
+// that go to the store, and from asking for some.
+type basicActions struct {
+	Upload   *Action `json:"upload,omitempty"`
+	Download *Action `json:"download,omitempty"`
+	Verify   *Action `json:"verify,omitempty"`
+}
+
+// Name implements Dialect.
+func (Basic) Name() string { return NameBasic }
+
+// MaxUpload implements Dialect.
+func (Basic) MaxUpload() int64 { return MaxSinglePut }
+
+// Upload implements Dialect.
+func (Basic) Upload(_ context.Context, s Session, o Object) (any, error) {
+	life := Lifetime(o.Size)
+	grant, err := s.Admit(o, life)
+	if err != nil {
+		return nil, err
+	}
+	// The PUT may begin in the link's last second and verify comes after it.
+	verify, err := s.Verify(o, life+verifyAfter(o.Size))
+	if err != nil {
+		return nil, err
+	}
+	return &basicActions{
+		Upload: &Action{Href: grant.URL, Header: grant.Header, ExpiresIn: seconds(life)},
+		Verify: verify,
+	}, nil
+}
+
+// Download implements Dialect.
+func (Basic) Download(_ context.Context, s Session, o Object) (any, error) {
+	life := Lifetime(o.Size)
+	u, err := s.Fetch(o, life)
+	if err != nil {
+		return nil, err
+	}
+	return &basicActions{Download: &Action{Href: u, ExpiresIn: seconds(life)}}, nil
+}
+
+func verifyAfter(size int64) time.Duration {
+	return time.Duration(size/slowest)*time.Second + time.Minute
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }

@@ -1,0 +1,69 @@
+// Package transfer holds the ways in which objects move between a client and the
+// store: one file per dialect of the batch API, and negotiate.go, which chooses
+// among them. A dialect turns an object that may be moved into the actions that
+// its clients understand; whether it may be, and whether it is there, the batch
+// has found out before.
+package transfer
+
+import (
+	"context"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+)
+
+// Object is one object of a batch, with a valid OID and size.
+type Object struct {
+	OID  string
+	Size int64
+}
+
+// Action is a link of the batch API (git-lfs, docs/api/batch.md). Header values
+// are strings: git-lfs refuses anything else.
+type Action struct {
+	Href      string            `json:"href"`
+	Header    map[string]string `json:"header,omitempty"`
+	ExpiresIn int64             `json:"expires_in,omitempty"`
+}
+
+// Session is what a dialect works with during one batch.
+type Session interface {
+	// Admit grants an upload whose content the store itself checks.
+	Admit(o Object, expires time.Duration) (objectstore.Upload, error)
+	// Fetch returns a URL that downloads the object.
+	Fetch(o Object, expires time.Duration) (string, error)
+	// Verify returns the action that asks whether the object has arrived.
+	Verify(o Object, expires time.Duration) (*Action, error)
+}
+
+// Dialect answers the objects of a batch in the words of one family of clients.
+// Actions are any JSON object of objects: git-lfs fails a whole batch over an
+// array or null in there.
+type Dialect interface {
+	// Name is the answer's "transfer".
+	Name() string
+	// MaxUpload is the largest object in bytes that Upload can move.
+	MaxUpload() int64
+	// Upload returns the actions for an object that is not there.
+	Upload(ctx context.Context, s Session, o Object) (any, error)
+	// Download returns the actions for an object that is there.
+	Download(ctx context.Context, s Session, o Object) (any, error)
+}
+
+// Lifetimes of actions. MaxLifetime is what garbage collection counts on: no
+// link lives longer.
+const (
+	MinLifetime = time.Hour
+	MaxLifetime = 12 * time.Hour
+)
+
+// slowest is the transfer rate that a lifetime leaves room for, in bytes per
+// second: links are asked for batch by batch, so an object may also wait for
+// those before it.
+const slowest = 256 << 10
+
+// Lifetime of a link to an object of that size.
+func Lifetime(size int64) time.Duration {
+	d := MinLifetime + time.Duration(size/slowest)*time.Second
+	return min(d, MaxLifetime)
+}

@@ -1,0 +1,106 @@
+// Package usage counts what a repository holds, by listing its final keys: the
+// store knows, and nothing that is remembered beside it could drift.
+package usage
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// Bounds of how often is counted.
+const (
+	// least between the end of one count and the begin of the next.
+	least = 15 * time.Second
+	// restFactor times a count's duration passes before the next, so that
+	// listing takes at most 5 % of the time.
+	restFactor = 19
+	// most without a reason to count: other replicas take uploads too.
+	most = 10 * time.Minute
+)
+
+// Source is what to count; ok is false while there is nothing to ask.
+type Source func() (bucket objectstore.Bucket, prefix layout.Prefix, ok bool)
+
+// Counter counts in the background.
+type Counter struct {
+	source Source
+	now    func() time.Time
+	log    *slog.Logger
+	least  time.Duration
+
+	last  atomic.Pointer[serverstatus.Usage]
+	dirty chan struct{}
+}
+
+// New makes a counter. leastGap replaces the built-in gap between counts; zero
+// keeps it.
+func New(source Source, now func() time.Time, log *slog.Logger, leastGap time.Duration) *Counter {
+	if leastGap == 0 {
+		leastGap = least
+	}
+	return &Counter{source: source, now: now, log: log, least: leastGap, dirty: make(chan struct{}, 1)}
+}
+
+// Last is the last count, nil before the first.
+func (c *Counter) Last() *serverstatus.Usage { return c.last.Load() }
+
+// Changed says that there may be more or less to count.
+func (c *Counter) Changed() {
+	select {
+	case c.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// Run counts until ctx ends: whenever something changed, but never too often.
+func (c *Counter) Run(ctx context.Context) {
+	for {
+		if !wait(ctx, most, c.dirty) {
+			return
+		}
+		start := time.Now()
+		c.count(ctx)
+		if !wait(ctx, max(c.least, restFactor*time.Since(start)), nil) {
+			return
+		}
+	}
+}
+
+func (c *Counter) count(ctx context.Context) {
+	bucket, prefix, ok := c.source()
+	if !ok {
+		return // whoever makes it ok says Changed
+	}
+	u := serverstatus.Usage{CountedAt: c.now().UTC()}
+	for info, err := range bucket.List(ctx, prefix.Objects(), "") {
+		if err != nil {
+			c.log.Warn("usage could not be counted", "error", err)
+			c.Changed() // again after the gap
+			return
+		}
+		if _, final := prefix.OIDOf(info.Key); final {
+			u.Objects++
+			u.Bytes += info.Size
+		}
+	}
+	c.last.Store(&u)
+}
+
+// wait is false when ctx ended.
+func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+	case <-wake:
+	}
+	return true
+}
