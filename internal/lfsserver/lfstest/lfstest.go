@@ -1,0 +1,363 @@
+// Package lfstest runs an LFS server in a test, on a real store, with mounted
+// files that the test can change.
+package lfstest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/derive"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+	"github.com/lfs-operator/lfs-operator/test/assets"
+)
+
+// Tokens that every server of this package knows.
+const (
+	WriteToken   = "lfs_write-token-of-the-tests"
+	ReadToken    = "lfs_read-token-of-the-tests"
+	ExpiredToken = "lfs_expired-token-of-the-tests"
+	StatusToken  = "status-token-of-the-tests"
+	ScanToken    = "scan-token-of-the-tests"
+)
+
+// Server is a running server and what it was started with.
+type Server struct {
+	t     testing.TB
+	Store *assets.Store
+	// Config in force; change it with Reconfigure.
+	Config serverconfig.Config
+	// URL and Admin are http://127.0.0.1:PORT.
+	URL, Admin string
+	// Dir holds the mounted files: config.yaml, credentials/, keys/.
+	Dir string
+	// Log of the server.
+	Log *Log
+
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// Option changes a server before it starts.
+type Option func(*setup)
+
+type setup struct {
+	options       lfsserver.Options
+	config        *serverconfig.Config
+	noCredentials bool
+	noWait        bool
+}
+
+// WithConfig changes the configuration.
+func WithConfig(change func(*serverconfig.Config)) Option {
+	return func(s *setup) { change(s.config) }
+}
+
+// WithOptions changes the options.
+func WithOptions(change func(*lfsserver.Options)) Option {
+	return func(s *setup) { change(&s.options) }
+}
+
+// WithoutCredentials leaves the store's credentials out; see PutCredentials.
+func WithoutCredentials() Option { return func(s *setup) { s.noCredentials, s.noWait = true, true } }
+
+// NotReady does not wait for the store to be ready.
+func NotReady() Option { return func(s *setup) { s.noWait = true } }
+
+// Start runs a server of its own repository and bucket until the test ends, and
+// waits until it can serve.
+func Start(t testing.TB, store *assets.Store, opts ...Option) *Server {
+	t.Helper()
+	api, admin := listen(t), listen(t)
+	s := &Server{
+		t: t, Store: store, Dir: t.TempDir(), Log: &Log{}, done: make(chan error, 1),
+		URL: "http://" + api.Addr().String(), Admin: "http://" + admin.Addr().String(),
+	}
+	s.Config = defaultConfig(store, api.Addr().String())
+	set := &setup{config: &s.Config, options: lfsserver.Options{
+		ConfigFile: s.path("config.yaml"), CredentialsDir: s.path("credentials"), KeysDir: s.path("keys"), CAFile: s.path("ca.crt"),
+		APIListener: api, AdminListener: admin,
+		DrainDelay: time.Millisecond, ReloadInterval: 20 * time.Millisecond, UsageGap: 20 * time.Millisecond,
+		Monitor: monitor.Intervals{Unready: 100 * time.Millisecond, Ready: 200 * time.Millisecond, Least: 10 * time.Millisecond, Timeout: 15 * time.Second},
+		Logger:  slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}}
+	for _, o := range opts {
+		o(set)
+	}
+	if s.Config.Storage.Bucket == "" {
+		s.Config.Storage.Bucket = store.NewBucket(t)
+	}
+	key := sha256.Sum256([]byte("signing key of " + s.Config.Repository.UID))
+	if s.Config.SigningKeys == nil {
+		s.Config.SigningKeys = []serverconfig.SigningKey{{ID: "k1", Fingerprint: derive.Fingerprint(key[:]), Signs: true}}
+		s.WriteFile("keys/k1", string(key[:]))
+	}
+	s.writeConfig()
+	if !set.noCredentials {
+		s.PutCredentials(store.AccessKey, store.SecretKey)
+	}
+	s.run(set.options)
+	if !set.noWait {
+		s.WaitReady()
+	}
+	return s
+}
+
+func defaultConfig(store *assets.Store, host string) serverconfig.Config {
+	past := time.Now().Add(-time.Minute)
+	return serverconfig.Config{
+		Repository: serverconfig.Repository{Namespace: "team-a", Name: "models", UID: newUID(), Generation: 1},
+		Storage: serverconfig.Storage{
+			Endpoint: store.Endpoint, PublicEndpoint: store.Endpoint, Region: store.Region,
+			Prefix: "some/prefix/", CredentialsName: "s3-credentials",
+		},
+		Endpoints: []serverconfig.Endpoint{{Scheme: "http", Host: host}},
+		Access: serverconfig.Access{Tokens: []serverconfig.Token{
+			{Name: "writer", Scope: serverconfig.ScopeWrite, SHA256: serverconfig.TokenHash(WriteToken)},
+			{Name: "reader", Scope: serverconfig.ScopeRead, SHA256: serverconfig.TokenHash(ReadToken)},
+			{Name: "late", Scope: serverconfig.ScopeAdmin, SHA256: serverconfig.TokenHash(ExpiredToken), ExpiresAt: &past},
+		}},
+		StatusTokenHash: serverconfig.TokenHash(StatusToken),
+		ScanTokenHash:   serverconfig.TokenHash(ScanToken),
+		GC:              serverconfig.GC{Mode: serverconfig.GCDryRun, GracePeriod: "168h", Quarantine: "168h", DeleteLimitPercent: 50},
+	}
+}
+
+func (s *Server) run(o lfsserver.Options) {
+	s.t.Helper()
+	srv, err := lfsserver.New(o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	go func() { s.done <- srv.Run(ctx) }()
+	s.t.Cleanup(func() {
+		s.Stop()
+		if err := s.Wait(); err != nil {
+			s.t.Errorf("server: %v", err)
+		}
+		if s.t.Failed() {
+			s.t.Logf("server's log:\n%s", s.Log)
+		}
+	})
+}
+
+// Stop tells the server to stop and does not wait for it.
+func (s *Server) Stop() { s.cancel() }
+
+// Wait returns when the server has stopped.
+func (s *Server) Wait() error {
+	err := <-s.done
+	s.done <- nil
+	return err
+}
+
+func (s *Server) path(name string) string { return filepath.Join(s.Dir, name) }
+
+// WriteFile replaces a mounted file the way a volume does: at once.
+func (s *Server) WriteFile(name, content string) {
+	s.t.Helper()
+	path := s.path(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// RemoveFile takes a mounted file away.
+func (s *Server) RemoveFile(name string) {
+	s.t.Helper()
+	if err := os.RemoveAll(s.path(name)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// PutCredentials mounts the store's Secret.
+func (s *Server) PutCredentials(access, secret string) {
+	s.t.Helper()
+	s.WriteFile("credentials/"+serverconfig.KeyAccessKeyID, access+"\n")
+	s.WriteFile("credentials/"+serverconfig.KeySecretAccessKey, secret+"\n")
+}
+
+func (s *Server) writeConfig() string {
+	s.t.Helper()
+	raw, err := serverconfig.Marshal(&s.Config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.WriteFile("config.yaml", string(raw))
+	return serverconfig.Hash(raw)
+}
+
+// Reconfigure changes the configuration and waits until it is in force.
+func (s *Server) Reconfigure(change func(*serverconfig.Config)) {
+	s.t.Helper()
+	change(&s.Config)
+	hash := s.writeConfig()
+	s.Eventually("the new configuration is in force", func() (bool, string) {
+		st := s.Status()
+		return st.Config.Hash == hash, st.Config.Error
+	})
+}
+
+// Status asks the status endpoint.
+func (s *Server) Status() serverstatus.Status {
+	s.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, s.Admin+serverstatus.Path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+StatusToken)
+	resp, body := s.Do(req)
+	if resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("status: %s: %s", resp.Status, body)
+	}
+	var st serverstatus.Status
+	if err := json.Unmarshal(body, &st); err != nil {
+		s.t.Fatal(err)
+	}
+	return st
+}
+
+// WaitReady waits until the store is ready.
+func (s *Server) WaitReady() {
+	s.t.Helper()
+	s.WaitReason(serverstatus.ReasonStoreReady)
+}
+
+// WaitReason waits until the status endpoint shows that reason of the store, and
+// returns what it says.
+func (s *Server) WaitReason(reason string) (st serverstatus.Store) {
+	s.t.Helper()
+	s.Eventually("store has reason "+reason, func() (bool, string) {
+		st = s.Status().Store
+		return st.Reason == reason, st.Reason + ": " + st.Message
+	})
+	return st
+}
+
+// Eventually waits for a condition; the string is what was seen instead.
+func (s *Server) Eventually(what string, cond func() (bool, string)) {
+	s.t.Helper()
+	var seen string
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		var ok bool
+		if ok, seen = cond(); ok {
+			return
+		}
+	}
+	s.t.Fatalf("not within 30 s: %s (seen: %s)", what, seen)
+}
+
+// Do sends a request and reads the answer.
+func (s *Server) Do(req *http.Request) (*http.Response, []byte) {
+	s.t.Helper()
+	resp, err := client.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp, body
+}
+
+// client does not follow redirects: no answer of ours is one.
+var client = &http.Client{
+	Timeout:       30 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// Root of the repository's API.
+func (s *Server) Root() string {
+	return fmt.Sprintf("%s/%s/%s.git/info/lfs", s.URL, s.Config.Repository.Namespace, s.Config.Repository.Name)
+}
+
+// Post sends JSON to a URL with an Authorization header, none where empty.
+func (s *Server) Post(url, authorization string, body any) (*http.Response, []byte) {
+	s.t.Helper()
+	raw, ok := body.([]byte)
+	if !ok {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(raw))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/vnd.git-lfs+json")
+	req.Header.Set("Accept", "application/vnd.git-lfs+json")
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	return s.Do(req)
+}
+
+// Basic is a Basic Authorization header with the token as password.
+func Basic(token string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte("any:"+token))
+}
+
+// OID of a content.
+func OID(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return hex.EncodeToString(sum[:])
+}
+
+// Log collects what the server logs.
+type Log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *Log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+// String is everything so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func newUID() string { return rand.Text() }

@@ -1,0 +1,21 @@
+package lfsserver_test
+
+import (
+	"testing"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
+	"github.com/lfs-operator/lfs-operator/test/assets"
+)
+
+func TestUploadThenDownload(t *testing.T) {
+	s := lfstest.Start(t, assets.SharedStore(t))
+	for _, content := range []string{"some content", "", "\x00\xff binary \r\n"} {
+		o := s.Upload(content)
+		if got := s.Download(o); got != content {
+			t.Errorf("downloaded %q, want %q", got, content)
+		}
+		if a := s.Batch("upload", o)[0]; a.Actions != nil || a.Error != nil {
+			t.Errorf("an object that is there was answered with %+v", a)
+		}
+	}
+}
