@@ -140,7 +140,7 @@ func (s *Server) troubled(err error) error {
 // made.
 func (s *Server) service(c *call, host *endpoint) *batch.Service {
 	return &batch.Service{
-		Bucket: c.store.bucket, Prefix: c.prefix, Guard: batch.NoGuard{}, Lookups: s.lookups,
+		Bucket: c.store.bucket, Prefix: c.prefix, Guard: c.store.guard, Lookups: s.lookups,
 		Session: newSession(c.snapshot, host, s.monitor.State().Store.Capabilities, s.now),
 	}
 }

@@ -38,6 +38,7 @@ type snapshot struct {
 type storeClient struct {
 	revision  string
 	bucket    *objectstore.S3
+	guard     *gcGuard
 	signer    *objectstore.URLSigner
 	transport *http.Transport
 	creds     objectstore.Credentials
@@ -138,7 +139,7 @@ func connect(cfg *serverconfig.Config, ca []byte, creds objectstore.Credentials,
 		return nil, err
 	}
 	return &storeClient{
-		revision: revision, bucket: bucket, transport: transport, creds: creds,
+		revision: revision, bucket: bucket, guard: newGCGuard(bucket, layout.Prefix(st.Prefix)), transport: transport, creds: creds,
 		signer: objectstore.NewURLSigner(endpoint, creds, now),
 	}, nil
 }

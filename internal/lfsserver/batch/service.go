@@ -11,9 +11,9 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
 )
 
-// Timeout is how long a batch may take from reading the index to the last byte
-// of the answer. Garbage collection's waiting times count on it.
-const Timeout = 20 * time.Second
+// Timeout is how long a batch may take, to the last byte of the answer. Garbage
+// collection's waiting times count on it.
+const Timeout = 10 * time.Second
 
 // Service answers batches of one repository. It is made anew for each request,
 // of parts that are shared.
@@ -66,7 +66,8 @@ func (s *Service) upload(ctx context.Context, d transfer.Dialect, view View, o R
 	}
 	switch view.State(o.OID) {
 	case Deleting:
-		return Answer{}, busy("garbage collection is removing one of these objects right now", nil)
+		return Answer{}, &BusyError{RetryAfter: afterDeletion,
+			Message: "garbage collection is removing one of these objects right now; try again"}
 	case Condemned:
 		if err := view.Rescue(ctx, o.OID); err != nil {
 			return Answer{}, busy("an object could not be kept from garbage collection", err)
@@ -164,6 +165,10 @@ func largest(objects []RequestObject) (size int64) {
 
 // retryAfter is short: what keeps a batch waiting passes in seconds or not soon.
 const retryAfter = 3 * time.Second
+
+// afterDeletion is about what garbage collection needs for the objects that it
+// has begun with.
+const afterDeletion = 15 * time.Second
 
 func busy(message string, cause error) error {
 	return &BusyError{Message: message + "; try again", RetryAfter: retryAfter, Cause: cause}
