@@ -32,6 +32,8 @@ local)
 	# An image of an earlier demo under the same name would win otherwise.
 	bin/cluster load-image bin/images/lfs-operator.tar
 	eval "$(bin/cluster env)"
+	# The tag is always the same, so a manager that still runs keeps its old image.
+	kubectl -n lfs-operator-system delete deployment lfs-operator-manager --ignore-not-found >/dev/null
 	;;
 existing)
 	command -v kubectl >/dev/null || die "CLUSTER=existing needs kubectl on the PATH; nothing was started"

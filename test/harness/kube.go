@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -31,10 +32,24 @@ metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted}}
 }
 
 // DevServices brings up the S3 store and the Git server that stand in for the
-// ones that a platform has.
+// ones that a platform has. A cluster that does not get images as the local one
+// does is told by STORE_IMG and GIT_IMG where to get them.
 func (e *Env) DevServices(ctx context.Context) error {
-	if _, err := e.Kubectl(ctx, "apply", "-f", filepath.Join(e.Root, "hack/dev")); err != nil {
-		return err
+	for _, service := range []struct{ file, image, env string }{
+		{"store.yaml", "localhost/lfs-operator-teststore:dev", "STORE_IMG"},
+		{"git.yaml", "localhost/lfs-operator-gitserver:dev", "GIT_IMG"},
+	} {
+		manifests, err := os.ReadFile(filepath.Join(e.Root, "hack/dev", service.file))
+		if err != nil {
+			return err
+		}
+		text := string(manifests)
+		if image := os.Getenv(service.env); image != "" {
+			text = strings.ReplaceAll(text, service.image, image)
+		}
+		if err := e.Apply(ctx, text); err != nil {
+			return err
+		}
 	}
 	return e.rollout(ctx, "store", "deployment/store", "git", "deployment/git")
 }
