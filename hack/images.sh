@@ -65,9 +65,11 @@ dev() {
 	local files
 	mapfile -t files < <(git_files)
 	[ ${#files[@]} -gt 2 ] || die "git's libraries were not found"
-	# http-backend looks for git in its own folder first.
+	# http-backend looks for git in git's own folder first.
+	local core
+	core=$(git --exec-path)
 	cached gitserver -name localhost/lfs-operator-gitserver:dev -entrypoint /gitserver \
-		-link "$(git --exec-path)/git=/usr/bin/git" "/gitserver=$BIN/gitserver" "${files[@]}"
+		-link "$core/git=/usr/bin/git" -dir /usr/share/git-core/templates "/gitserver=$BIN/gitserver" "${files[@]}"
 }
 
 product() {
