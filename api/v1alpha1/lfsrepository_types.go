@@ -87,7 +87,7 @@ type LFSRepositorySpec struct {
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).asInteger() > 0`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
+	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei')) && double(int(quantity(string(self)).asApproximateFloat())) == quantity(string(self)).asApproximateFloat()`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
 	Threshold *resource.Quantity `json:"threshold,omitempty"`
 	// suffixRules are file name suffixes that always belong in LFS. They are
 	// added to the 32 built-in ones and never replace them.
@@ -108,7 +108,7 @@ type LFSRepositorySpec struct {
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).asInteger() > 0`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
+	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei')) && double(int(quantity(string(self)).asApproximateFloat())) == quantity(string(self)).asApproximateFloat()`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// history lists the Git repositories whose refs say which versions exist,

@@ -230,6 +230,9 @@ type SecretStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid,omitempty"`
+	// previousUntil is when the token of the generation before this one ends.
+	// +optional
+	PreviousUntil *metav1.Time `json:"previousUntil,omitempty"`
 }
 
 // Usage counts what lies in the store.

@@ -75,7 +75,7 @@ type Multipart struct {
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).asInteger() > 0`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
+	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei')) && double(int(quantity(string(self)).asApproximateFloat())) == quantity(string(self)).asApproximateFloat()`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
 	// +kubebuilder:validation:XValidation:rule=`!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('5Gi')) <= 0`,message="must be at most 5Gi, the largest object that S3 takes in one request"
 	Threshold *resource.Quantity `json:"threshold,omitempty"`
 	// partSize of an upload, at least 5Mi; objects that would need more than
@@ -83,7 +83,7 @@ type Multipart struct {
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).asInteger() > 0`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
+	// +kubebuilder:validation:XValidation:rule=`isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei')) && double(int(quantity(string(self)).asApproximateFloat())) == quantity(string(self)).asApproximateFloat()`,message="must be a whole number of bytes greater than 0, for example 10M or 512Ki"
 	// +kubebuilder:validation:XValidation:rule=`!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('5Mi')) >= 0`,message="must be at least 5Mi, the smallest part that S3 takes"
 	// +kubebuilder:validation:XValidation:rule=`!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('5Gi')) <= 0`,message="must be at most 5Gi, the largest part that S3 takes"
 	PartSize *resource.Quantity `json:"partSize,omitempty"`

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -91,8 +92,13 @@ func manifest(t *testing.T, name string) *unstructured.Unstructured {
 // parse reads one YAML document.
 func parse(t *testing.T, b []byte) *unstructured.Unstructured {
 	t.Helper()
+	b, err := yaml.YAMLToJSON(b)
+	if err != nil {
+		t.Fatal(err)
+	}
 	u := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal(b, &u.Object); err != nil {
+	// Not encoding/json: whole numbers must be int64, as the client has them.
+	if err := json.Unmarshal(b, &u.Object); err != nil {
 		t.Fatal(err)
 	}
 	return u

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -32,4 +34,13 @@ func merge(base, change any) any {
 		out[key] = merge(out[key], value)
 	}
 	return out
+}
+
+// numbered joins n items with commas; %d in an item is its number.
+func numbered(n int, item string) string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = strings.ReplaceAll(item, "%d", strconv.Itoa(i))
+	}
+	return strings.Join(items, ", ")
 }

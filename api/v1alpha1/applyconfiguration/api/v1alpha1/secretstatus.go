@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // SecretStatusApplyConfiguration represents a declarative configuration of the SecretStatus type for use
 // with apply.
 //
@@ -16,6 +20,8 @@ type SecretStatusApplyConfiguration struct {
 	TokenGeneration *int64 `json:"tokenGeneration,omitempty"`
 	// uid of the Secret as made; empty while its creation is under way.
 	UID *string `json:"uid,omitempty"`
+	// previousUntil is when the token of the generation before this one ends.
+	PreviousUntil *v1.Time `json:"previousUntil,omitempty"`
 }
 
 // SecretStatusApplyConfiguration constructs a declarative configuration of the SecretStatus type for use with
@@ -53,5 +59,13 @@ func (b *SecretStatusApplyConfiguration) WithTokenGeneration(value int64) *Secre
 // If called multiple times, the UID field is set to the value of the last call.
 func (b *SecretStatusApplyConfiguration) WithUID(value string) *SecretStatusApplyConfiguration {
 	b.UID = &value
+	return b
+}
+
+// WithPreviousUntil sets the PreviousUntil field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PreviousUntil field is set to the value of the last call.
+func (b *SecretStatusApplyConfiguration) WithPreviousUntil(value v1.Time) *SecretStatusApplyConfiguration {
+	b.PreviousUntil = &value
 	return b
 }
