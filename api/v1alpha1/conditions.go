@@ -46,7 +46,7 @@ const (
 	AnnotationRunGC = "lfs-operator.dev/run-gc"
 	// AnnotationRotateTokens raises the generation of all tokens whenever its
 	// value changes.
-	AnnotationRotateTokens = "lfs-operator.dev/rotate-tokens" //nolint:gosec // the name of an annotation, not a credential
+	AnnotationRotateTokens = "lfs-operator.dev/rotate-tokens"
 	// LabelRepository is on every object made for an LFSRepository: its name.
 	LabelRepository = "lfs-operator.dev/repository"
 	// LabelRepositoryUID is on every object made for an LFSRepository: its UID.
