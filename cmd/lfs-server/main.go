@@ -37,6 +37,7 @@ type usageError struct{ error }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	err := dispatch(ctx, os.Args[1:])
 	stop()
 	var usage usageError

@@ -31,7 +31,8 @@ func (s *Server) adminHandler() http.Handler {
 
 func (s *Server) adminRoute(name string, next handler) http.Handler {
 	inner := func(w http.ResponseWriter, r *http.Request) error {
-		about(r).route = "admin:" + name
+		info := about(r)
+		info.route, info.quiet = "admin:"+name, r.Method == http.MethodGet
 		w.Header().Set("Content-Type", "application/json")
 		return next(w, r)
 	}

@@ -13,9 +13,10 @@ import (
 // such as verify, is served. Then connections close as they fall idle, and
 // requests that run are waited for.
 func (s *Server) drain(api, admin *http.Server) error {
+	// From here on every answer tells its connection to close. Closing idle ones
+	// now would cut off requests that are on their way.
 	s.draining.Store(true)
 	s.log.Info("draining", "delay", s.options.DrainDelay.String())
-	api.SetKeepAlivesEnabled(false)
 	time.Sleep(s.options.DrainDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
 	defer cancel()

@@ -11,6 +11,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
 )
 
 // contentType of the API (git-lfs, docs/api/README.md).
@@ -85,8 +86,11 @@ func toStatus(err error) *statusError {
 		return &statusError{status: http.StatusNotFound, message: err.Error()}
 	case errors.Is(err, auth.ErrBadCredentials):
 		return errCredentials(err)
-	case errors.Is(err, objectstore.ErrUnavailable), errors.Is(err, objectstore.ErrDenied):
+	case errors.Is(err, objectstore.ErrUnavailable), errors.Is(err, objectstore.ErrDenied),
+		errors.Is(err, objectstore.ErrBucketMissing):
 		return errBusy("the object store does not answer; try again", 3*time.Second, err)
+	case errors.Is(err, token.ErrNoKey), errors.Is(err, objectstore.ErrUnprovable):
+		return errBusy("the server is not ready for uploads yet; try again", 3*time.Second, err)
 	}
 	return &statusError{status: http.StatusInternalServerError, message: "internal error", cause: err}
 }

@@ -122,7 +122,7 @@ func (s *Server) serving(c *call) error {
 		return nil
 	}
 	message := st.Store.Message
-	if st.Location != c.target.Location && st.Location != "" {
+	if st.Store.Ready {
 		message = "the configuration has changed and is being checked"
 	}
 	return errBusy("the object store cannot be used right now: "+message, 5*time.Second, nil)

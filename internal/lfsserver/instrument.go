@@ -4,11 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
+	"runtime"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,8 @@ type requestInfo struct {
 	operation string
 	principal string
 	objects   int
+	// quiet requests come every few seconds and say nothing new.
+	quiet bool
 }
 
 type requestInfoKey struct{}
@@ -49,6 +52,9 @@ func (s *Server) instrument(next handler) http.Handler {
 		_ = rc.SetWriteDeadline(start.Add(writeTimeout))
 		w.Header().Set("X-Request-Id", info.id)
 		w.Header().Set("Cache-Control", "no-store")
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		r = r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, info))
 		err := guarded(next, rec, r)
 		if err != nil && rec.status == 0 {
@@ -66,27 +72,43 @@ func guarded(next handler, w http.ResponseWriter, r *http.Request) (err error) {
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			err = &panicError{value: p, stack: debug.Stack()}
+			err = &panicError{value: p, at: panickedAt()}
 		}
 	}()
 	return next(w, r)
 }
 
-// panicError keeps the stack for debug logs; its text is for all others.
+// panicError names the line and no more: a stack holds arguments, and those may
+// be secrets.
 type panicError struct {
 	value any
-	stack []byte
+	at    string
 }
 
 // Error implements error.
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v (at %s)", e.value, e.at) }
+
+// panickedAt is the first line of ours beneath the panic.
+func panickedAt() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if !more || !strings.HasPrefix(f.Function, "runtime.") {
+			return f.Function + ":" + strconv.Itoa(f.Line)
+		}
+	}
+}
 
 // logRequest writes the request's line. Neither query nor headers are in it:
 // both may carry secrets.
 func (s *Server) logRequest(r *http.Request, info *requestInfo, rec *recorder, err error, d time.Duration) {
 	level := slog.LevelInfo
-	if rec.status >= 500 {
+	switch {
+	case rec.status >= 500 && !info.quiet:
 		level = slog.LevelError
+	case info.quiet:
+		level = slog.LevelDebug
 	}
 	if !s.log.Enabled(r.Context(), level) {
 		return
@@ -107,10 +129,6 @@ func (s *Server) logRequest(r *http.Request, info *requestInfo, rec *recorder, e
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
-	var p *panicError
-	if errors.As(err, &p) {
-		s.log.Debug("panic", "request_id", info.id, "stack", string(p.stack))
-	}
 }
 
 // recorder notes the status.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
 // metrics of one server, in a registry of the caller's. Labels are few and
@@ -25,7 +26,8 @@ type metrics struct {
 	reloads    prometheus.Counter
 }
 
-func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool) *metrics {
+// newMetrics registers them. storeReady and usage are asked at each scrape.
+func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool, usage func() *serverstatus.Usage) *metrics {
 	m := &metrics{
 		registry: reg,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -57,12 +59,24 @@ func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool
 		}
 		return 0
 	})
+	held := func(name, help string, value func(*serverstatus.Usage) int64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			if u := usage(); u != nil {
+				return float64(value(u))
+			}
+			return 0
+		})
+	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "lfs_server_build_info", Help: "Always 1; version and Go version in the labels.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	info.Set(1)
 	reg.MustRegister(m.requests, m.durations, m.objects, m.storeCalls, m.storeTimes, m.reloads, ready, info,
+		held("lfs_server_stored_objects", "Objects that the repository holds, as last counted.",
+			func(u *serverstatus.Usage) int64 { return u.Objects }),
+		held("lfs_server_stored_bytes", "Bytes that the repository holds, as last counted.",
+			func(u *serverstatus.Usage) int64 { return u.Bytes }),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -35,6 +35,9 @@ func (s *Server) load(f *files) {
 		message = err.Error()
 		s.metrics.reloadFailed()
 		s.log.Error("the configuration could not be loaded; the old one stays in force", "error", message)
+		// Secrets that came with it count all the same.
+		f.config, f.configErr = prev.raw, nil
+		next, err = build(f, prev, s.now, s.metrics.observeStore)
 	}
 	s.reloadError.Store(&message)
 	if err != nil {

@@ -41,6 +41,7 @@ type call struct {
 // apiHandler answers clients.
 func (s *Server) apiHandler() http.Handler {
 	return s.instrument(func(w http.ResponseWriter, r *http.Request) error {
+		s.requests.Add(1)
 		c := &call{snapshot: s.current.Load(), w: w, r: r, info: about(r)}
 		rt := find(r.URL.Path, c.config.Repository)
 		if rt == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/usage"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
 // lookups at the store at once, over all batches.
@@ -34,6 +35,7 @@ type Server struct {
 	current     atomic.Pointer[snapshot]
 	reloadError atomic.Pointer[string]
 	draining    atomic.Bool
+	requests    atomic.Int64 // of clients, since the start
 
 	api, admin net.Listener
 }
@@ -43,7 +45,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	s := &Server{options: o, log: o.Logger, now: o.Now, lookups: batch.NewLimiter(lookups)}
-	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady)
+	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady, func() *serverstatus.Usage { return s.usage.Last() })
 	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
 	s.usage = usage.New(s.countable, o.Now, o.Logger, o.UsageGap)
 	s.reloadError.Store(new(string))
@@ -82,7 +84,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload} {
+	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim} {
 		group.Go(func() { run(work) })
 	}
 	api, admin := s.httpServer(s.apiHandler()), s.httpServer(s.adminHandler())

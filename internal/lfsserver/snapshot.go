@@ -22,6 +22,8 @@ import (
 // immutable: a request takes the one in force when it begins and keeps it.
 type snapshot struct {
 	config *serverconfig.Config
+	// raw is the file that config was read from, hash its name.
+	raw    []byte
 	hash   string
 	prefix layout.Prefix
 	keys   *token.Keyring
@@ -59,7 +61,7 @@ func build(f *files, prev *snapshot, now func() time.Time, observe objectstore.O
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s := &snapshot{
-		config: cfg, hash: serverconfig.Hash(f.config), prefix: layout.Prefix(cfg.Storage.Prefix),
+		config: cfg, raw: f.config, hash: serverconfig.Hash(f.config), prefix: layout.Prefix(cfg.Storage.Prefix),
 		rules: policy.Rules{Repository: cfg.Repository.UID, AnonymousRead: cfg.Access.AnonymousRead},
 	}
 	keys, problem := signingKeys(cfg.SigningKeys, f.keys)
