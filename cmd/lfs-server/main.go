@@ -28,6 +28,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "serve one repository to Git LFS clients", serve},
+		{"scan", "read the Git history and report which objects it names", scanHistory},
+		{"sweep", "condemn and delete what the scan did not name", sweepStore},
 		{"version", "print the version", printVersion},
 	}
 }
@@ -41,11 +43,15 @@ func main() {
 	err := dispatch(ctx, os.Args[1:])
 	stop()
 	var usage usageError
+	var coded interface{ ExitCode() int }
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 	case errors.As(err, &usage):
 		fmt.Fprintln(os.Stderr, "lfs-server:", err)
 		os.Exit(2)
+	case errors.As(err, &coded):
+		fmt.Fprintln(os.Stderr, "lfs-server:", err)
+		os.Exit(coded.ExitCode())
 	default:
 		fmt.Fprintln(os.Stderr, "lfs-server:", err)
 		os.Exit(1)
