@@ -1,0 +1,99 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lfs-operator/lfs-operator/internal/desired"
+)
+
+// CacheOptions bound what the operator's informers hold: objects with our label,
+// in the namespaces given (none: all), without what no step looks at.
+func CacheOptions(namespaces []string) cache.Options {
+	ours := labels.SelectorFromSet(labels.Set{desired.LabelManagedBy: desired.ManagedBy})
+	opts := cache.Options{
+		ReaderFailOnMissingInformer: true,
+		DefaultTransform:            cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&appsv1.Deployment{}: {Label: ours, Transform: stripDeployment},
+			&corev1.Pod{}:        {Label: ours, Transform: stripPod},
+			&batchv1.Job{}:       {Label: ours, Transform: stripJob},
+		},
+	}
+	for _, o := range metadataOnly() {
+		opts.ByObject[o] = cache.ByObject{Label: ours, Transform: cache.TransformStripManagedFields()}
+	}
+	if len(namespaces) > 0 {
+		opts.DefaultNamespaces = map[string]cache.Config{}
+		for _, n := range slices.Compact(slices.Sorted(slices.Values(namespaces))) {
+			opts.DefaultNamespaces[n] = cache.Config{}
+		}
+	}
+	return opts
+}
+
+func stripDeployment(o any) (any, error) {
+	if d, ok := o.(*appsv1.Deployment); ok {
+		d.ManagedFields = nil
+		d.Spec.Template = corev1.PodTemplateSpec{}
+	}
+	return o, nil
+}
+
+func stripPod(o any) (any, error) {
+	if p, ok := o.(*corev1.Pod); ok {
+		p.ManagedFields = nil
+		p.Spec = corev1.PodSpec{}
+	}
+	return o, nil
+}
+
+func stripJob(o any) (any, error) {
+	if j, ok := o.(*batchv1.Job); ok {
+		j.ManagedFields = nil
+		j.Spec.Template = corev1.PodTemplateSpec{}
+	}
+	return o, nil
+}
+
+// metadataReader reads metadata from the cache. That of Deployments, which are
+// cached whole for their status, is taken from there instead of a second informer.
+type metadataReader struct{ client.Reader }
+
+// Get reads the metadata of one object.
+func (m metadataReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	partial, ok := o.(*metav1.PartialObjectMetadata)
+	if !ok || partial.Kind != deploymentKind.Kind {
+		return m.Reader.Get(ctx, key, o, opts...)
+	}
+	d := &appsv1.Deployment{}
+	if err := m.Reader.Get(ctx, key, d, opts...); err != nil {
+		return err
+	}
+	partial.ObjectMeta = d.ObjectMeta
+	return nil
+}
+
+// List reads the metadata of many objects.
+func (m metadataReader) List(ctx context.Context, o client.ObjectList, opts ...client.ListOption) error {
+	partial, ok := o.(*metav1.PartialObjectMetadataList)
+	if !ok || partial.Kind != deploymentKind.Kind+"List" {
+		return m.Reader.List(ctx, o, opts...)
+	}
+	var list appsv1.DeploymentList
+	if err := m.Reader.List(ctx, &list, opts...); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		partial.Items = append(partial.Items, metav1.PartialObjectMetadata{ObjectMeta: list.Items[i].ObjectMeta})
+	}
+	return nil
+}

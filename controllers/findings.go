@@ -1,0 +1,141 @@
+package controllers
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// serverAvailable says whether pods of the server are available.
+func serverAvailable(p *pass) *verdict {
+	r := p.rollout()
+	switch {
+	case !p.observed:
+		return unknown(v1alpha1.ReasonProgressing, "not looked at yet")
+	case p.repo.Spec.Suspend:
+		return no(v1alpha1.ReasonSuspended, "spec.suspend is set")
+	case r.available > 0 && r.available >= r.wanted:
+		return yes("ServersAvailable", fmt.Sprintf("%d of %d servers are available", r.available, r.wanted))
+	case r.available > 0:
+		return yes("SomeServersAvailable", strings.TrimSpace(fmt.Sprintf("%d of %d servers are available. %s", r.available, r.wanted, p.podProblem())))
+	default:
+		if problem := p.podProblem(); problem != "" {
+			return no(v1alpha1.ReasonDeploymentNotReady, problem)
+		}
+		return no(v1alpha1.ReasonProgressing, "no server is available yet")
+	}
+}
+
+// storeReady passes on what the servers found of the store.
+func storeReady(p *pass, ready *verdict) *verdict {
+	s := p.server.store
+	switch {
+	case p.repo.Spec.Suspend:
+		return unknown(v1alpha1.ReasonSuspended, "no server runs that could look")
+	case s == nil:
+		return unknown(ready.reason, "no server has answered: "+ready.message)
+	case s.Ready:
+		return yes(serverstatus.ReasonStoreReady, "the store is reachable, takes the credentials, and does what is needed of it")
+	case s.Reason == serverstatus.ReasonChecking:
+		return unknown(s.Reason, s.Message)
+	default:
+		return no(s.Reason, s.Message)
+	}
+}
+
+// historyReadable passes on the last check of the history list.
+func historyReadable(p *pass) *verdict {
+	if len(p.repo.Spec.History) == 0 {
+		return nil
+	}
+	if !p.historyChecked() {
+		if message := p.jobFailure(desired.ComponentCheck, time.Time{}); message != "" {
+			return no(reasonJob, message)
+		}
+		return unknown(reasonChecking, "the history has not been looked at yet")
+	}
+	var failures []string
+	for _, e := range p.server.history.Entries {
+		if !e.OK {
+			failures = append(failures, fmt.Sprintf("history %q: %s", e.Name, e.Message))
+		}
+	}
+	if len(failures) > 0 {
+		return no(historyFailure(p.server.history), strings.Join(failures, "; "))
+	}
+	return yes(serverstatus.ReasonHistoryReadable, fmt.Sprintf("%d history entries can be read", len(p.server.history.Entries)))
+}
+
+// garbageCollected tells how the last run ended, and what keeps the next one
+// from deleting anything.
+func garbageCollected(p *pass) *verdict {
+	report := p.server.gc
+	if report == nil && p.repo.Status.GC != nil && p.repo.Status.GC.LastRun != nil {
+		last := p.repo.Status.GC.LastRun
+		report = &serverstatus.GCReport{ID: last.ID, Outcome: last.Outcome, Message: last.Message, FinishedAt: last.FinishedAt.Time}
+	}
+	var since time.Time
+	if report != nil {
+		since = report.FinishedAt
+	}
+	if message := p.jobFailure(desired.ComponentGC, since); message != "" {
+		return no(reasonJob, message)
+	}
+	switch {
+	case report == nil && len(p.repo.Spec.History) == 0:
+		return unknown(reasonNeverRan, "garbage collection has not run yet; without spec.history it will report and delete nothing")
+	case report == nil:
+		return unknown(reasonNeverRan, "garbage collection has not run yet")
+	case report.Outcome == serverstatus.GCSucceeded:
+		return yes(serverstatus.GCSucceeded, fmt.Sprintf("run %s: %s", report.ID, orElse(report.Message, "came to its end")))
+	default:
+		return no(orElse(report.Reason, report.Outcome), fmt.Sprintf("run %s: %s", report.ID, orElse(report.Message, "did not come to its end")))
+	}
+}
+
+// jobFailure tells of the newest Job of a component, if it failed after since.
+func (p *pass) jobFailure(component string, since time.Time) string {
+	var newest *batchv1.Job
+	for i := range p.jobs {
+		job := &p.jobs[i]
+		if job.Labels[desired.LabelComponent] != component {
+			continue
+		}
+		if done, _ := jobFinished(job); done == "" {
+			continue
+		}
+		if newest == nil || newest.CreationTimestamp.Before(&job.CreationTimestamp) {
+			newest = job
+		}
+	}
+	if newest == nil {
+		return ""
+	}
+	done, message := jobFinished(newest)
+	if done != batchv1.JobFailed || !failedAt(newest).After(since) {
+		return ""
+	}
+	return fmt.Sprintf("Job %s failed: %s; look at its log: kubectl logs job/%s --all-containers", newest.Name, message, newest.Name)
+}
+
+func failedAt(job *batchv1.Job) time.Time {
+	for _, c := range job.Status.Conditions {
+		if c.Type == batchv1.JobFailed {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return time.Time{}
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}

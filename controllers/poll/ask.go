@@ -1,0 +1,99 @@
+package poll
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"reflect"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
+// ask gets the status of one server. Its errors are fit for a condition: they
+// name no address that changes with every pod, and no token.
+func (p *Poller) ask(target Target, token string) (*serverstatus.Status, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.URL+serverstatus.Path, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return nil, errors.New("the server does not accept the operator's token; it has not loaded its new configuration yet")
+	default:
+		return nil, fmt.Errorf("the server's status endpoint answered %s", resp.Status)
+	}
+	status := &serverstatus.Status{}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(status); err != nil {
+		return nil, fmt.Errorf("the server's status endpoint answered something else than a status: %w", err)
+	}
+	return status, nil
+}
+
+// explain drops the URL, and says what a timeout usually means.
+func explain(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var op *net.OpError
+	if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+		return fmt.Errorf("no answer within %s; look whether a NetworkPolicy keeps the operator from the server's admin port", timeout)
+	}
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return fmt.Errorf("asking the server: %w", err)
+}
+
+// same is true when nothing of interest differs: times of checks and counts
+// change with every answer.
+func same(a, b []Answer) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Target != b[i].Target || text(a[i].Err) != text(b[i].Err) || !reflect.DeepEqual(timeless(a[i].Status), timeless(b[i].Status)) {
+			return false
+		}
+	}
+	return true
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func timeless(s *serverstatus.Status) *serverstatus.Status {
+	if s == nil {
+		return nil
+	}
+	c := *s
+	c.Store.CheckedAt = time.Time{}
+	if c.Usage != nil {
+		u := *c.Usage
+		u.CountedAt = time.Time{}
+		c.Usage = &u
+	}
+	return &c
+}

@@ -1,0 +1,264 @@
+// Package poll asks LFS servers how they are, beside the reconcile loop: a slow
+// server holds up nobody, and an answer that says nothing new costs nothing.
+//
+// Every repository has a schedule of its own: fast while something is expected
+// to change, slow and jittered after. How many servers are asked at the same
+// time is bounded.
+package poll
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"reflect"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// The schedule.
+const (
+	// fastInterval is the time between two polls while a change is expected.
+	fastInterval = time.Second
+	// fastFor is how long that lasts before the interval grows.
+	fastFor = 2 * time.Minute
+	// maxFastInterval bounds its growth: what is broken is noticed to be well
+	// again within it.
+	maxFastInterval = 10 * time.Second
+	// slowInterval is the time between two polls of a server that is Ready,
+	// give or take a fifth.
+	slowInterval = 15 * time.Second
+	// eagerFor is how long polls stay fast after something happened.
+	eagerFor = 15 * time.Second
+	// timeout of one request.
+	timeout = 3 * time.Second
+	// concurrency of requests.
+	concurrency = 32
+)
+
+// Target is one server process.
+type Target struct {
+	// Name of the pod.
+	Name string
+	// URL of the admin port, without a path.
+	URL string
+}
+
+// Wish says what is to be polled for one repository.
+type Wish struct {
+	// Targets to ask, all of them each time.
+	Targets []Target
+	// Token for the status endpoint.
+	Token string
+	// Fast is true while a change is expected.
+	Fast bool
+	// Epoch changes when something happened that a server will know of: it is
+	// asked at once.
+	Epoch string
+}
+
+// Answer is what one server said last.
+type Answer struct {
+	Target Target
+	// Status is nil when there is an Err.
+	Status *serverstatus.Status
+	Err    error
+}
+
+// Poller polls the servers of many repositories.
+type Poller struct {
+	// Changed is called when a server's answer differs from the one before.
+	Changed func(types.NamespacedName)
+
+	client  *http.Client
+	slots   chan struct{}
+	mu      sync.Mutex
+	stopped bool
+	entries map[types.NamespacedName]*entry
+}
+
+// entry is the state of one repository, guarded by Poller.mu.
+type entry struct {
+	wish      Wish
+	answers   []Answer
+	timer     *time.Timer
+	running   bool
+	again     bool
+	fastSince time.Time
+	eagerTill time.Time
+}
+
+// New makes a Poller that calls changed for every news.
+func New(changed func(types.NamespacedName)) *Poller {
+	return &Poller{
+		Changed: changed,
+		// Pods are asked by their address: no proxy, no redirect, and no
+		// connection kept that would outlive a pod.
+		client: &http.Client{
+			Timeout: timeout,
+			Transport: &http.Transport{
+				DisableKeepAlives: true,
+				DialContext:       (&net.Dialer{Timeout: timeout}).DialContext,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		slots:   make(chan struct{}, concurrency),
+		entries: map[types.NamespacedName]*entry{},
+	}
+}
+
+// Start keeps the poller alive until the context ends (manager.Runnable).
+func (p *Poller) Start(ctx context.Context) error {
+	<-ctx.Done()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	for _, e := range p.entries {
+		e.timer.Stop()
+	}
+	return nil
+}
+
+// Want sets what is polled for a repository. A changed wish is polled at once.
+func (p *Poller) Want(key types.NamespacedName, wish Wish) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return
+	}
+	e := p.entries[key]
+	if e == nil {
+		e = &entry{}
+		e.timer = time.AfterFunc(time.Hour, func() { p.run(key) })
+		p.entries[key] = e
+	}
+	now := time.Now()
+	if wish.Fast && !e.wish.Fast {
+		e.fastSince = now
+	}
+	news := !reflect.DeepEqual(withoutFast(e.wish), withoutFast(wish))
+	faster := wish.Fast && !e.wish.Fast
+	e.wish = wish
+	switch {
+	case news:
+		e.eagerTill = now.Add(eagerFor)
+		e.fastSince = now
+		e.answers = keep(e.answers, wish.Targets)
+		p.soon(e, 0)
+	case faster:
+		p.soon(e, fastInterval)
+	}
+}
+
+// Answers returns what the current targets said last. Those that were not yet
+// asked are missing.
+func (p *Poller) Answers(key types.NamespacedName) []Answer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e := p.entries[key]; e != nil {
+		return append([]Answer(nil), e.answers...)
+	}
+	return nil
+}
+
+// Forget ends the polling of a repository.
+func (p *Poller) Forget(key types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e := p.entries[key]; e != nil {
+		e.timer.Stop()
+		delete(p.entries, key)
+	}
+}
+
+// soon moves the next poll forward; a poll that is under way is followed by another.
+func (p *Poller) soon(e *entry, after time.Duration) {
+	if e.running {
+		e.again = true
+		return
+	}
+	e.timer.Reset(after)
+}
+
+// run polls all targets once and plans the next poll.
+func (p *Poller) run(key types.NamespacedName) {
+	p.slots <- struct{}{}
+	defer func() { <-p.slots }()
+
+	p.mu.Lock()
+	e := p.entries[key]
+	if e == nil || e.running || p.stopped {
+		p.mu.Unlock()
+		return
+	}
+	e.running = true
+	wish := e.wish
+	p.mu.Unlock()
+
+	answers := make([]Answer, 0, len(wish.Targets))
+	for _, target := range wish.Targets {
+		status, err := p.ask(target, wish.Token)
+		answers = append(answers, Answer{Target: target, Status: status, Err: err})
+	}
+
+	p.mu.Lock()
+	e.running = false
+	next := e.interval(time.Now())
+	if e.again {
+		e.again, next = false, 0
+	}
+	answers = keep(answers, e.wish.Targets)
+	news := !same(e.answers, answers)
+	e.answers = answers
+	if p.entries[key] == e && !p.stopped {
+		e.timer.Reset(next)
+	}
+	p.mu.Unlock()
+
+	if news {
+		p.Changed(key)
+	}
+}
+
+// interval is the time until the next poll.
+func (e *entry) interval(now time.Time) time.Duration {
+	switch {
+	case len(e.wish.Targets) == 0:
+		return time.Hour
+	case now.Before(e.eagerTill):
+		return fastInterval
+	case !e.wish.Fast:
+		return jitter(slowInterval)
+	case now.Sub(e.fastSince) < fastFor:
+		return fastInterval
+	default:
+		// Growing with the time already waited: 1 s after two minutes, 10 s after twenty.
+		return min(now.Sub(e.fastSince)/(fastFor/fastInterval), maxFastInterval)
+	}
+}
+
+func jitter(d time.Duration) time.Duration {
+	return d + time.Duration((rand.Float64()*0.4-0.2)*float64(d)) //nolint:gosec // not a secret
+}
+
+func withoutFast(w Wish) Wish {
+	w.Fast = false
+	return w
+}
+
+// keep drops the answers of targets that are no longer asked.
+func keep(answers []Answer, targets []Target) []Answer {
+	var out []Answer
+	for _, a := range answers {
+		for _, t := range targets {
+			if a.Target == t {
+				out = append(out, a)
+			}
+		}
+	}
+	return out
+}

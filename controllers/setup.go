@@ -1,0 +1,131 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/controllers/poll"
+	"github.com/lfs-operator/lfs-operator/internal/apply"
+	"github.com/lfs-operator/lfs-operator/internal/derive"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
+)
+
+// reconcileTimeout ends a pass that hangs on the API server.
+const reconcileTimeout = time.Minute
+
+// Options of the controller.
+type Options struct {
+	// Master derives all secrets.
+	Master *derive.Master
+	// Install says how the operator was installed.
+	Install desired.Install
+	// Concurrency is how many LFSRepositories are reconciled at the same time.
+	Concurrency int
+	// Targets overrides whom to poll; nil: PodTargets.
+	Targets func(*v1alpha1.LFSRepository, []corev1.Pod) []poll.Target
+}
+
+// Setup adds the controller of LFSRepositories to a manager made with
+// CacheOptions.
+func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
+	changed := make(chan event.TypedGenericEvent[types.NamespacedName], 1024)
+	poller := poll.New(func(key types.NamespacedName) {
+		changed <- event.TypedGenericEvent[types.NamespacedName]{Object: key}
+	})
+	r := &LFSRepositoryReconciler{
+		Client: mgr.GetClient(),
+		Applier: &apply.Applier{
+			Writer: mgr.GetClient(),
+			Cache:  metadataReader{mgr.GetClient()},
+			Direct: mgr.GetAPIReader(),
+		},
+		Poller:   poller,
+		Recorder: mgr.GetEventRecorder(fieldManager),
+		Master:   opts.Master,
+		Install:  opts.Install,
+		Targets:  opts.Targets,
+		Clock:    clock.RealClock{},
+	}
+	if r.Targets == nil {
+		r.Targets = PodTargets
+	}
+	if err := mgr.Add(manager.RunnableFunc(poller.Start)); err != nil {
+		return nil, err
+	}
+	if err := metrics.Registry.Register(&collector{client: mgr.GetClient()}); err != nil {
+		return nil, err
+	}
+	toRepository := handler.EnqueueRequestsFromMapFunc(repositoryOf)
+	b := ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.LFSRepository{}, builder.WithPredicates(specChanged())).
+		Watches(&appsv1.Deployment{}, toRepository).
+		Watches(&corev1.Pod{}, toRepository, builder.WithPredicates(podChanged())).
+		Watches(&batchv1.Job{}, toRepository)
+	for _, child := range metadataOnly() {
+		b = b.WatchesMetadata(child, toRepository)
+	}
+	return r, b.
+		WatchesRawSource(source.TypedChannel(changed, handler.TypedEnqueueRequestsFromMapFunc(
+			func(_ context.Context, key types.NamespacedName) []reconcile.Request {
+				return []reconcile.Request{{NamespacedName: key}}
+			}))).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: opts.Concurrency,
+			ReconciliationTimeout:   reconcileTimeout,
+		}).
+		Complete(r)
+}
+
+// metadataOnly are the children of which the operator needs no more than whose
+// they are and in which version.
+func metadataOnly() []client.Object {
+	return []client.Object{
+		&corev1.ConfigMap{},
+		&corev1.ServiceAccount{},
+		&corev1.Service{},
+		&batchv1.CronJob{},
+		&networkingv1.NetworkPolicy{},
+		&policyv1.PodDisruptionBudget{},
+	}
+}
+
+// repositoryOf finds the LFSRepository of an object by its label. Pods and the
+// Jobs of a CronJob are owned by others, so owner references would not do.
+func repositoryOf(_ context.Context, o client.Object) []reconcile.Request {
+	name := o.GetLabels()[v1alpha1.LabelRepository]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
+}
+
+// specChanged drops the events of our own status writes.
+func specChanged() predicate.Predicate {
+	return predicate.Or(
+		predicate.GenerationChangedPredicate{},
+		predicate.AnnotationChangedPredicate{},
+		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectNew.GetDeletionTimestamp() != nil && e.ObjectOld.GetDeletionTimestamp() == nil
+		}},
+	)
+}

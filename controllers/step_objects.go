@@ -1,0 +1,45 @@
+package controllers
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
+)
+
+// childKinds are the kinds that are applied, and pruned when no longer wanted.
+var childKinds = []schema.GroupVersionKind{
+	corev1.SchemeGroupVersion.WithKind("ConfigMap"),
+	corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
+	corev1.SchemeGroupVersion.WithKind("Service"),
+	appsv1.SchemeGroupVersion.WithKind("Deployment"),
+	batchv1.SchemeGroupVersion.WithKind("CronJob"),
+	networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"),
+	policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"),
+}
+
+// build makes the desired objects.
+func (r *LFSRepositoryReconciler) build(_ context.Context, p *pass) error {
+	set, err := desired.Objects(p.in)
+	p.set = set
+	return err
+}
+
+// apply brings them into the cluster. One that is foreign or refused does not
+// keep the others away.
+func (r *LFSRepositoryReconciler) apply(ctx context.Context, p *pass) error {
+	return r.sortErrors(p, r.Applier.Apply(ctx, p.live, p.set.Objects))
+}
+
+// prune removes what earlier generations of the spec wanted.
+func (r *LFSRepositoryReconciler) prune(ctx context.Context, p *pass) error {
+	labels := map[string]string{v1alpha1.LabelRepositoryUID: string(p.repo.UID)}
+	return r.sortErrors(p, r.Applier.Prune(ctx, p.live, labels, childKinds, p.set.Objects))
+}

@@ -1,0 +1,80 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
+)
+
+// observe reads Deployment, pods and Jobs from the cache.
+func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
+	deployment := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: p.repo.Namespace, Name: desired.ServerName(p.repo.Name)}
+	switch err := r.Get(ctx, key, deployment); {
+	case err == nil && metav1.IsControlledBy(deployment, p.live):
+		p.deployment = deployment
+	case err != nil && !apierrors.IsNotFound(err):
+		return err
+	}
+	mine := []client.ListOption{
+		client.InNamespace(p.repo.Namespace),
+		client.MatchingLabels{v1alpha1.LabelRepositoryUID: string(p.repo.UID)},
+	}
+	var pods corev1.PodList
+	if err := r.List(ctx, &pods, mine...); err != nil {
+		return err
+	}
+	var jobs batchv1.JobList
+	if err := r.List(ctx, &jobs, mine...); err != nil {
+		return err
+	}
+	p.pods, p.jobs, p.observed = pods.Items, jobs.Items, true
+	slices.SortFunc(p.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.jobs, func(a, b batchv1.Job) int { return cmp.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// serverPods are the pods of the Deployment that are not on their way out.
+func (p *pass) serverPods() []corev1.Pod {
+	var out []corev1.Pod
+	for _, pod := range p.pods {
+		if pod.Labels[desired.LabelComponent] == desired.ComponentServer && pod.DeletionTimestamp == nil &&
+			pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded {
+			out = append(out, pod)
+		}
+	}
+	return out
+}
+
+// rollout says how far the Deployment is.
+type rollout struct {
+	// current is true when the Deployment controller has seen the last change
+	// and all pods are made from it.
+	current bool
+	// wanted and available pods of it.
+	wanted, available int32
+}
+
+func (p *pass) rollout() rollout {
+	d := p.deployment
+	if d == nil {
+		return rollout{}
+	}
+	out := rollout{available: d.Status.AvailableReplicas}
+	if d.Spec.Replicas != nil {
+		out.wanted = *d.Spec.Replicas
+	}
+	out.current = d.Status.ObservedGeneration >= d.Generation &&
+		d.Status.UpdatedReplicas == d.Status.Replicas && d.Status.UpdatedReplicas >= out.wanted
+	return out
+}

@@ -1,0 +1,233 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/apply"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// The operator may create and delete Secrets and do nothing else with them: it
+// cannot see whether one is there, or whose it is. So status records each one
+// before it is made:
+//
+//	no record              a dry-run create tells whether the name is free;
+//	                       then the intent is recorded (no UID yet), and status written
+//	record without a UID   create; "already exists" is our own doing before a crash
+//	record with a UID      ours; a create at long intervals makes a Secret again
+//	                       that somebody deleted
+//	another revision       delete, record the new intent, write status, create
+const (
+	// confirmEvery is the time between two creates of a Secret that is there.
+	confirmEvery = 6 * time.Hour
+	// keysPatience is how long mounted keys may lag before they are made anew.
+	keysPatience = 3 * time.Minute
+)
+
+// planSecrets records the intent to create those Secrets that have no record.
+func (r *LFSRepositoryReconciler) planSecrets(ctx context.Context, p *pass) error {
+	var records []v1alpha1.SecretStatus
+	wanted := map[string]bool{}
+	for _, s := range p.secrets {
+		wanted[s.Name()] = true
+		if record := secretRecord(p.repo, s.Name()); record != nil {
+			records = append(records, *record)
+			continue
+		}
+		switch free, err := r.nameIsFree(ctx, p, s); {
+		case err != nil:
+			return err
+		case free:
+			records = append(records, v1alpha1.SecretStatus{Name: s.Name(), Revision: s.Revision, TokenGeneration: s.TokenGeneration})
+			p.persist = true
+		}
+	}
+	for _, record := range p.repo.Status.Secrets {
+		if wanted[record.Name] {
+			continue
+		}
+		if gone, err := r.deleteSecret(ctx, p, record); err != nil {
+			return err
+		} else if !gone {
+			records = append(records, record)
+		}
+	}
+	p.repo.Status.Secrets = records
+	return nil
+}
+
+// nameIsFree asks by a dry run whether a Secret could be created. One that is
+// there without a record of ours belongs to somebody else.
+func (r *LFSRepositoryReconciler) nameIsFree(ctx context.Context, p *pass, s desired.Secret) (bool, error) {
+	err := r.Create(ctx, s.Object.DeepCopy(), client.DryRunAll, client.FieldOwner(apply.FieldManager))
+	if apierrors.IsAlreadyExists(err) {
+		p.complain(v1alpha1.ReasonForeignObject, fmt.Sprintf(
+			"Secret/%s exists and is not ours; delete or rename it, or give the LFSRepository another name", s.Name()))
+		return false, nil
+	}
+	return err == nil, r.secretRefused(p, s.Name(), err)
+}
+
+// createSecrets makes what is recorded and not known to be there.
+func (r *LFSRepositoryReconciler) createSecrets(ctx context.Context, p *pass) error {
+	mem := r.memory.of(p.key(), p.repo.UID)
+	for _, s := range p.secrets {
+		record := secretRecord(p.repo, s.Name())
+		if record == nil || record.Revision != s.Revision {
+			continue // foreign, or waiting to be replaced
+		}
+		known := mem.secrets[s.Name()]
+		if known.revision == s.Revision && p.now.Before(known.due) {
+			p.again(known.due.Sub(p.now))
+			continue
+		}
+		created := s.Object.DeepCopy()
+		err := r.Create(ctx, created, client.FieldOwner(apply.FieldManager))
+		switch {
+		case err == nil:
+			if record.UID != "" {
+				p.event(normal, "SecretRecreated", "CreateSecret", "Secret %s was gone and has been made again", s.Name())
+			}
+			record.UID = string(created.UID)
+		case apierrors.IsAlreadyExists(err):
+		default:
+			if err := r.secretRefused(p, s.Name(), err); err != nil {
+				return err
+			}
+			continue
+		}
+		due := p.now.Add(confirmEvery + rand.N(confirmEvery/5)) //nolint:gosec // spreads load
+		mem.secrets[s.Name()] = confirmation{revision: s.Revision, due: due}
+		p.again(due.Sub(p.now))
+	}
+	return nil
+}
+
+// replaceSecrets brings Secrets to their new revision, after the servers know
+// what will stand in them: until then the old content is the one that works.
+func (r *LFSRepositoryReconciler) replaceSecrets(ctx context.Context, p *pass) error {
+	r.mistrustKeys(p)
+	if !p.server.inForce && !p.repo.Spec.Suspend {
+		return nil
+	}
+	for _, s := range p.secrets {
+		record := secretRecord(p.repo, s.Name())
+		if record == nil || record.Revision == s.Revision {
+			continue
+		}
+		gone, err := r.deleteSecret(ctx, p, *record)
+		if err != nil {
+			return err
+		}
+		if gone {
+			record.Revision, record.UID, record.TokenGeneration = s.Revision, "", s.TokenGeneration
+			p.persist = true
+		}
+	}
+	return r.persisted(ctx, p)
+}
+
+// mistrustKeys acts on what the servers say of their signing keys. A Secret that
+// is missing is created again; one with other content is replaced. Mounted files
+// lag, so neither is done twice in quick succession.
+func (r *LFSRepositoryReconciler) mistrustKeys(p *pass) {
+	mem := r.memory.of(p.key(), p.repo.UID)
+	name := desired.KeysSecretName(p.repo.Name)
+	record := secretRecord(p.repo, name)
+	if p.server.store == nil || record == nil {
+		return
+	}
+	missing := p.server.store.Reason == serverstatus.ReasonSigningKeysMissing
+	mismatched := p.server.store.Reason == serverstatus.ReasonSigningKeysMismatched
+	if !missing && !mismatched {
+		return
+	}
+	if wait := mem.keysReplaced.Add(keysPatience).Sub(p.now); wait > 0 {
+		p.again(wait)
+		return
+	}
+	mem.keysReplaced = p.now
+	delete(mem.secrets, name)
+	if mismatched {
+		record.Revision = "mismatched"
+	}
+	p.again(time.Millisecond)
+}
+
+// deleteSecret deletes exactly the Secret that was recorded. It is false when
+// somebody else's stands in its place.
+func (r *LFSRepositoryReconciler) deleteSecret(ctx context.Context, p *pass, record v1alpha1.SecretStatus) (bool, error) {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.repo.Namespace, Name: record.Name}}
+	var opts []client.DeleteOption
+	if record.UID != "" {
+		opts = append(opts, client.Preconditions{UID: ptr.To(types.UID(record.UID))})
+	}
+	err := r.Delete(ctx, secret, opts...)
+	if apierrors.IsConflict(err) {
+		p.complain(v1alpha1.ReasonForeignObject, fmt.Sprintf(
+			"Secret/%s is not the one that the operator made; delete or rename it", record.Name))
+		return false, nil
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("deleting Secret/%s: %w", record.Name, err)
+	}
+	delete(r.memory.of(p.key(), p.repo.UID).secrets, record.Name)
+	return true, nil
+}
+
+// secretRefused turns a refusal into a problem; other errors stay errors.
+func (r *LFSRepositoryReconciler) secretRefused(p *pass, name string, err error) error {
+	ref := apply.Ref{GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Secret"), NamespacedName: types.NamespacedName{Namespace: p.repo.Namespace, Name: name}}
+	return r.sortErrors(p, apply.Classify(ref, err))
+}
+
+// sortErrors takes out of joined errors those that a person must solve, records
+// them as problems, and returns the rest.
+func (r *LFSRepositoryReconciler) sortErrors(p *pass, err error) error {
+	var rest []error
+	for _, e := range flatten(err) {
+		var foreign *apply.ForeignError
+		var refused *apply.RefusedError
+		switch {
+		case errors.As(e, &foreign):
+			p.complain(v1alpha1.ReasonForeignObject, foreign.Error())
+		case errors.As(e, &refused):
+			p.complain(v1alpha1.ReasonApplyRefused, refused.Error())
+		case apply.IsTerminating(e):
+			return &waitingError{v1alpha1.ReasonDeleting, "the namespace is being deleted", time.Minute}
+		default:
+			rest = append(rest, e)
+		}
+	}
+	return errors.Join(rest...)
+}
+
+// flatten undoes errors.Join.
+func flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost layer is meant
+	if !ok {
+		return []error{err}
+	}
+	var out []error
+	for _, e := range joined.Unwrap() {
+		out = append(out, flatten(e)...)
+	}
+	return slices.Clip(out)
+}

@@ -1,0 +1,141 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/controllers/poll"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// serverView is what all servers of a repository say together.
+type serverView struct {
+	// expected servers, and those that answered.
+	expected, answered int
+	// err is why one did not answer.
+	err error
+	// inForce is true when every server has loaded the wanted configuration.
+	inForce bool
+	// configErr is why one could not load it.
+	configErr string
+	// store is the worst of what they found of the store.
+	store *serverstatus.Store
+	// The newest reports.
+	usage   *serverstatus.Usage
+	history *serverstatus.HistoryCheck
+	gc      *serverstatus.GCReport
+}
+
+// poll tells the poller whom to ask, and reads what they said last.
+func (r *LFSRepositoryReconciler) poll(_ context.Context, p *pass) error {
+	pods := p.serverPods()
+	wish := poll.Wish{
+		Targets: r.Targets(p.live, pods),
+		Token:   p.in.Credentials.StatusToken,
+		Fast:    !conditionTrue(p.live, v1alpha1.ConditionReady) && !p.repo.Spec.Suspend,
+		Epoch:   p.epoch(pods),
+	}
+	if p.repo.Spec.Suspend {
+		wish.Targets = nil
+	}
+	r.Poller.Want(p.key(), wish)
+	p.server = view(wish.Targets, r.Poller.Answers(p.key()), p.set.ConfigHash)
+	p.report()
+	return nil
+}
+
+// epoch names all that a server may soon have news about.
+func (p *pass) epoch(pods []corev1.Pod) string {
+	var b strings.Builder
+	fmt.Fprint(&b, p.set.ConfigHash)
+	for i := range pods {
+		fmt.Fprintf(&b, " %s=%t", pods[i].UID, podReady(&pods[i]))
+	}
+	for i := range p.jobs {
+		if done, _ := jobFinished(&p.jobs[i]); done != "" {
+			fmt.Fprintf(&b, " %s", p.jobs[i].UID)
+		}
+	}
+	return b.String()
+}
+
+// PodTargets are the pods that can be asked: by their own address, so that each
+// replica answers for itself and no name must resolve.
+func PodTargets(_ *v1alpha1.LFSRepository, pods []corev1.Pod) []poll.Target {
+	var out []poll.Target
+	for i := range pods {
+		pod := &pods[i]
+		if pod.Status.PodIP == "" || pod.Status.Phase != corev1.PodRunning {
+			continue
+		}
+		address := net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(serverconfig.PortAdmin))
+		out = append(out, poll.Target{Name: pod.Name, URL: "http://" + address})
+	}
+	return out
+}
+
+// view puts the answers together: the worst of what needs care, the newest of
+// what is a report.
+func view(targets []poll.Target, answers []poll.Answer, wantHash string) serverView {
+	v := serverView{expected: len(targets), inForce: len(targets) > 0 && len(answers) == len(targets)}
+	for _, a := range answers {
+		if a.Err != nil {
+			v.err, v.inForce = a.Err, false
+			continue
+		}
+		v.answered++
+		s := a.Status
+		if s.Config.Hash != wantHash {
+			v.inForce = false
+			if s.Config.Error != "" {
+				v.configErr = s.Config.Error
+			}
+		}
+		if v.store == nil || v.store.Ready && !s.Store.Ready {
+			v.store = &s.Store
+		}
+		if s.Usage != nil && (v.usage == nil || s.Usage.CountedAt.After(v.usage.CountedAt)) {
+			v.usage = s.Usage
+		}
+		if s.History != nil && (v.history == nil || s.History.CheckedAt.After(v.history.CheckedAt)) {
+			v.history = s.History
+		}
+		if s.GC != nil && (v.gc == nil || s.GC.FinishedAt.After(v.gc.FinishedAt)) {
+			v.gc = s.GC
+		}
+	}
+	return v
+}
+
+func isServer(pod *corev1.Pod) bool {
+	return pod.Labels[desired.LabelComponent] == desired.ComponentServer
+}
+
+func podReady(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// jobFinished returns how a Job ended (Complete or Failed) and why; empty while
+// it runs.
+func jobFinished(job *batchv1.Job) (batchv1.JobConditionType, string) {
+	for _, c := range job.Status.Conditions {
+		if (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue {
+			return c.Type, c.Message
+		}
+	}
+	return "", ""
+}

@@ -1,0 +1,64 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+)
+
+// supported stops at a spec that asks for what this version does not do and
+// that cannot be left out without doing something else than was asked for.
+func (r *LFSRepositoryReconciler) supported(_ context.Context, p *pass) error {
+	p.unsupported = p.repo.Spec.UnsupportedFields()
+	var blocking []string
+	for _, f := range p.unsupported {
+		if f.Blocking {
+			blocking = append(blocking, f.Path+" is not supported yet: "+f.Remedy)
+		}
+	}
+	if len(blocking) > 0 {
+		return &stalledError{v1alpha1.ReasonFieldNotSupported, strings.Join(blocking, "; ")}
+	}
+	return nil
+}
+
+// policy resolves the values that apply, and shows them in status.
+func (r *LFSRepositoryReconciler) policy(_ context.Context, p *pass) error {
+	p.in.Repository = p.live
+	p.in.Install = r.Install
+	p.in.Policy = v1alpha1.ResolvePolicy(p.live, nil)
+	p.repo.Status.Policy = p.in.Policy.DeepCopy()
+	return nil
+}
+
+// location pins where the data lies the first time that it is known. From then
+// on status says it, whatever becomes of the spec.
+func (r *LFSRepositoryReconciler) location(_ context.Context, p *pass) error {
+	if p.repo.Status.Location == nil {
+		p.repo.Status.Location = resolveLocation(p.repo)
+		p.persist = true
+	}
+	p.in.Location = *p.repo.Status.Location
+	p.repo.Status.Endpoints = p.in.EndpointStatus()
+	p.repo.Status.URL = p.repo.Status.Endpoints[0].URL
+	return nil
+}
+
+func resolveLocation(repo *v1alpha1.LFSRepository) *v1alpha1.Location {
+	prefix := repo.Spec.Prefix
+	if prefix == "" {
+		prefix = fmt.Sprintf("%s/%s-%s/", repo.Namespace, repo.Name, repo.UID)
+	}
+	return &v1alpha1.Location{Endpoint: repo.Spec.Storage.Endpoint, Bucket: repo.Spec.Bucket, Prefix: prefix}
+}
+
+// persisted ends the pass when status holds something new that the next steps
+// rely on: intents to create Secrets, token generations, the location.
+func (r *LFSRepositoryReconciler) persisted(_ context.Context, p *pass) error {
+	if p.persist {
+		return errPersistFirst
+	}
+	return nil
+}

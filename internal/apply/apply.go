@@ -1,0 +1,112 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// FieldManager is the name under which the operator owns fields.
+const FieldManager = "lfs-operator"
+
+// Applier applies sets of objects. It is safe for concurrent use by different
+// owners.
+type Applier struct {
+	// Writer applies and deletes.
+	Writer client.Writer
+	// Cache reads metadata from informers that hold objects with our label.
+	Cache client.Reader
+	// Direct reads metadata from the API server.
+	Direct client.Reader
+
+	memory memory
+}
+
+// RefusedError: the API server does not want an object as it is: admission,
+// quota or validation. Trying again changes nothing until a person acts.
+type RefusedError struct {
+	Ref Ref
+	Err error
+}
+
+// Error is what the API server said.
+func (e *RefusedError) Error() string { return fmt.Sprintf("%s was refused: %v", e.Ref, e.Err) }
+
+// Unwrap returns the API server's error.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Apply brings every object of the set into the cluster. It goes on after an
+// error and returns all of them joined: among them [*ForeignError],
+// [*RefusedError] and whatever the API server answered else.
+func (a *Applier) Apply(ctx context.Context, owner metav1.Object, set []runtime.ApplyConfiguration) error {
+	var errs []error
+	for _, config := range set {
+		w, err := newWanted(config)
+		if err == nil {
+			err = a.applyOne(ctx, owner, w)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Applier) applyOne(ctx context.Context, owner metav1.Object, w wanted) error {
+	live, err := a.guard(ctx, owner, w.ref)
+	if err != nil {
+		return err
+	}
+	last, known := a.memory.get(owner.GetUID(), w.ref)
+	if live != nil && known && last.desired == w.hash && last.unchanged(live) {
+		return nil
+	}
+	answer, err := a.write(ctx, w)
+	if err != nil {
+		return err
+	}
+	a.memory.put(owner.GetUID(), w.ref, applied{
+		desired: w.hash,
+		uid:     answer.GetUID(),
+		version: answer.GetResourceVersion(),
+		essence: essenceOf(answer),
+	})
+	a.log(ctx).V(1).Info("Applied", "object", w.ref.String(), "resourceVersion", answer.GetResourceVersion())
+	return nil
+}
+
+func (a *Applier) write(ctx context.Context, w wanted) (*unstructured.Unstructured, error) {
+	u, err := w.unstructured()
+	if err != nil {
+		return nil, err
+	}
+	err = a.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.ForceOwnership, client.FieldOwner(FieldManager))
+	return u, Classify(w.ref, err)
+}
+
+// Create makes an object that is never changed afterwards, such as a Job. Its
+// name says what it is for, so one that exists already is no error.
+func (a *Applier) Create(ctx context.Context, config runtime.ApplyConfiguration) error {
+	w, err := newWanted(config)
+	if err != nil {
+		return err
+	}
+	u, err := w.unstructured()
+	if err != nil {
+		return err
+	}
+	err = a.Writer.Create(ctx, u, client.FieldOwner(FieldManager))
+	return Classify(w.ref, client.IgnoreAlreadyExists(err))
+}
+
+// Forget drops what is remembered of an owner that is gone.
+func (a *Applier) Forget(owner types.UID) { a.memory.forget(owner) }
+
+func (a *Applier) log(ctx context.Context) logr.Logger { return logr.FromContextOrDiscard(ctx) }

@@ -1,0 +1,61 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ForeignError: an object that we need exists and belongs to somebody else.
+type ForeignError struct {
+	Ref Ref
+	// Owner is the controller that the object has, or empty.
+	Owner string
+}
+
+// Error says what to do.
+func (e *ForeignError) Error() string {
+	owner := "it has no owner"
+	if e.Owner != "" {
+		owner = "it belongs to " + e.Owner
+	}
+	return fmt.Sprintf("%s exists and is not ours (%s); delete or rename it, or give the LFSRepository another name", e.Ref, owner)
+}
+
+// guard returns the live object, nil if there is none, or a ForeignError.
+//
+// The cache holds only objects with our label. What is not in there may still
+// exist, so the API server is asked before an object is written for the first
+// time.
+func (a *Applier) guard(ctx context.Context, owner metav1.Object, ref Ref) (*metav1.PartialObjectMetadata, error) {
+	live := partial(ref.GroupVersionKind)
+	err := a.Cache.Get(ctx, ref.NamespacedName, live)
+	if apierrors.IsNotFound(err) {
+		if _, known := a.memory.get(owner.GetUID(), ref); known {
+			// Deleted, or our own creation has not reached the cache yet.
+			a.log(ctx).V(1).Info("Object not in the cache", "object", ref.String())
+		}
+		live = partial(ref.GroupVersionKind)
+		err = a.Direct.Get(ctx, ref.NamespacedName, live)
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", ref, err)
+	}
+	if !metav1.IsControlledBy(live, owner) {
+		return nil, foreign(ref, live)
+	}
+	return live, nil
+}
+
+func foreign(ref Ref, live metav1.Object) *ForeignError {
+	e := &ForeignError{Ref: ref}
+	if c := metav1.GetControllerOf(live); c != nil {
+		e.Owner = fmt.Sprintf("%s/%s", c.Kind, c.Name)
+	}
+	return e
+}

@@ -1,0 +1,74 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Prune deletes the owner's objects of these kinds that are not in the set. It
+// looks for them by label and deletes only what the owner controls.
+func (a *Applier) Prune(ctx context.Context, owner metav1.Object, labels map[string]string, kinds []schema.GroupVersionKind, set []runtime.ApplyConfiguration) error {
+	keep := map[Ref]bool{}
+	for _, config := range set {
+		w, err := newWanted(config)
+		if err != nil {
+			return err
+		}
+		keep[w.ref] = true
+	}
+	var errs []error
+	for _, kind := range kinds {
+		errs = append(errs, a.pruneKind(ctx, owner, labels, kind, keep))
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Applier) pruneKind(ctx context.Context, owner metav1.Object, labels map[string]string, kind schema.GroupVersionKind, keep map[Ref]bool) error {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	if err := a.Cache.List(ctx, list, client.InNamespace(owner.GetNamespace()), client.MatchingLabels(labels)); err != nil {
+		return fmt.Errorf("listing %s: %w", kind.Kind, err)
+	}
+	var errs []error
+	for i := range list.Items {
+		o := &list.Items[i]
+		ref := Ref{GroupVersionKind: kind, NamespacedName: client.ObjectKeyFromObject(o)}
+		if keep[ref] || !metav1.IsControlledBy(o, owner) || o.DeletionTimestamp != nil {
+			continue
+		}
+		errs = append(errs, a.delete(ctx, ref, o))
+	}
+	return errors.Join(errs...)
+}
+
+// Delete removes one object of the owner's, if it is there.
+func (a *Applier) Delete(ctx context.Context, owner metav1.Object, ref Ref) error {
+	live := partial(ref.GroupVersionKind)
+	if err := a.Cache.Get(ctx, ref.NamespacedName, live); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if !metav1.IsControlledBy(live, owner) || live.DeletionTimestamp != nil {
+		return nil
+	}
+	return a.delete(ctx, ref, live)
+}
+
+// delete removes exactly the object that was looked at.
+func (a *Applier) delete(ctx context.Context, ref Ref, o *metav1.PartialObjectMetadata) error {
+	o.SetGroupVersionKind(ref.GroupVersionKind)
+	err := a.Writer.Delete(ctx, o,
+		client.Preconditions{UID: ptr.To(o.UID)},
+		client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("deleting %s: %w", ref, err)
+	}
+	a.log(ctx).Info("Deleted what is no longer wanted", "object", ref.String())
+	return nil
+}

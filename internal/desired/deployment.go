@@ -1,0 +1,91 @@
+package desired
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+const (
+	// drainSeconds is how long a server may take to end what clients began.
+	drainSeconds int64 = 60
+	// keepReplicaSets is for "kubectl rollout undo"; each one costs etcd space.
+	keepReplicaSets int32 = 2
+)
+
+// deployment runs the LFS server. A rollout happens only when the pod itself
+// must change: configuration and Secrets are mounted, and the server reloads
+// them by itself, so no hash of theirs stands in the template.
+func deployment(in Inputs) *appsv1ac.DeploymentApplyConfiguration {
+	repo := in.Repository
+	return appsv1ac.Deployment(ServerName(repo.Name), repo.Namespace).
+		WithLabels(Labels(repo, ComponentServer)).
+		WithOwnerReferences(ownerReference(repo)).
+		WithSpec(appsv1ac.DeploymentSpec().
+			WithReplicas(replicas(repo)).
+			WithRevisionHistoryLimit(keepReplicaSets).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(SelectorLabels(repo.Name, ComponentServer))).
+			WithStrategy(appsv1ac.DeploymentStrategy().
+				WithType(appsv1.RollingUpdateDeploymentStrategyType).
+				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
+					WithMaxUnavailable(intstr.FromInt32(0)).
+					WithMaxSurge(intstr.FromInt32(1)))).
+			WithTemplate(podTemplate(in, ComponentServer, serverPod(in))))
+}
+
+// replicas is what the Deployment should have; none while suspended.
+func replicas(repo *v1alpha1.LFSRepository) int32 {
+	switch {
+	case repo.Spec.Suspend:
+		return 0
+	case repo.Spec.Server != nil && repo.Spec.Server.Replicas != nil:
+		return *repo.Spec.Server.Replicas
+	default:
+		return v1alpha1.DefaultReplicas
+	}
+}
+
+func serverPod(in Inputs) *corev1ac.PodSpecApplyConfiguration {
+	mounts := append([]mount{configMount(in), keysMount(in)}, storeMounts(in)...)
+	server := container(in, ContainerServer, serverResources(in.Repository), "serve").
+		WithPorts(
+			corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(serverconfig.PortAPI).WithProtocol(corev1.ProtocolTCP),
+			corev1ac.ContainerPort().WithName(portAdmin).WithContainerPort(serverconfig.PortAdmin).WithProtocol(corev1.ProtocolTCP),
+		).
+		// The startup probe decides how soon a new server gets its first client,
+		// the readiness probe after it how soon a sick one loses them.
+		WithStartupProbe(probe("/readyz", 1, 60)).
+		WithReadinessProbe(probe("/readyz", 5, 2)).
+		WithLivenessProbe(probe("/healthz", 10, 6))
+	spec := podSpec(in).
+		WithContainers(withMounts(server, mounts)).
+		WithTerminationGracePeriodSeconds(drainSeconds)
+	if replicas(in.Repository) > 1 {
+		spec.WithTopologySpreadConstraints(spread(in.Repository.Name))
+	}
+	return withVolumes(spec, mounts)
+}
+
+func probe(path string, periodSeconds, failureThreshold int32) *corev1ac.ProbeApplyConfiguration {
+	return corev1ac.Probe().
+		WithHTTPGet(corev1ac.HTTPGetAction().WithPath(path).WithPort(intstr.FromString(portAdmin))).
+		WithPeriodSeconds(periodSeconds).
+		WithFailureThreshold(failureThreshold).
+		WithTimeoutSeconds(2)
+}
+
+// spread puts replicas on different nodes where there are several.
+func spread(repository string) *corev1ac.TopologySpreadConstraintApplyConfiguration {
+	return corev1ac.TopologySpreadConstraint().
+		WithMaxSkew(1).
+		WithTopologyKey(corev1.LabelHostname).
+		WithWhenUnsatisfiable(corev1.ScheduleAnyway).
+		WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(SelectorLabels(repository, ComponentServer))).
+		WithMatchLabelKeys(appsv1.DefaultDeploymentUniqueLabelKey)
+}

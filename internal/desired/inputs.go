@@ -1,0 +1,114 @@
+package desired
+
+import (
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+// Inputs is everything that the objects of a repository are made from.
+type Inputs struct {
+	// Repository is read, never changed.
+	Repository *v1alpha1.LFSRepository
+	// Policy that applies.
+	Policy v1alpha1.EffectivePolicy
+	// Location of the data, as pinned in status.
+	Location v1alpha1.Location
+	// Credentials that the server is to accept.
+	Credentials Credentials
+	// Install says how the operator itself was installed.
+	Install Install
+}
+
+// Install is what all repositories of one operator have in common.
+type Install struct {
+	// Image of every role: the operator's own.
+	Image string
+	// OperatorNamespace may reach the admin port.
+	OperatorNamespace string
+	// ClusterDomain ends the names of Services, usually cluster.local.
+	ClusterDomain string
+}
+
+// Credentials are the derived secrets of a repository. The builders put them
+// into Secrets, and only their hashes into anything else.
+type Credentials struct {
+	Tokens      []Token
+	StatusToken string
+	ScanToken   string
+	SigningKeys []SigningKey
+}
+
+// Token is an access token of one generation.
+type Token struct {
+	// Name of the token; DefaultToken for the one in the access Secret.
+	Name       string
+	Scope      v1alpha1.TokenScope
+	Generation int64
+	Value      string
+	ExpiresAt  *time.Time
+	// Previous is the token of the generation before, valid until PreviousUntil.
+	Previous      string
+	PreviousUntil *time.Time
+}
+
+// DefaultToken is the name of the token that every repository has.
+const DefaultToken = "default"
+
+// SigningKey is a key of the server's action tokens.
+type SigningKey struct {
+	ID    string
+	Key   []byte
+	Signs bool
+}
+
+// Endpoints are the hosts of the server, those outside the cluster first, each
+// with the store's endpoint that its clients reach.
+func (in Inputs) Endpoints() []serverconfig.Endpoint {
+	var out []serverconfig.Endpoint
+	storage := in.Repository.Spec.Storage
+	public := firstOf(storage.PublicEndpoint, in.Location.Endpoint)
+	if e := in.Repository.Spec.Exposure; e != nil {
+		for _, endpoint := range e.Endpoints {
+			out = append(out, serverconfig.Endpoint{
+				Scheme:        firstOf(string(endpoint.Scheme), string(v1alpha1.SchemeHTTPS)),
+				Host:          endpoint.Host,
+				StoreEndpoint: firstOf(endpoint.StoreEndpoint, public),
+			})
+		}
+	}
+	for _, host := range ServiceHosts(in.Repository, in.Install.ClusterDomain) {
+		out = append(out, serverconfig.Endpoint{
+			Scheme: string(v1alpha1.SchemeHTTP), Host: host, StoreEndpoint: in.Location.Endpoint,
+		})
+	}
+	return out
+}
+
+// EndpointStatus lists the URLs for status, the first being the one that most
+// clients should use.
+func (in Inputs) EndpointStatus() []v1alpha1.EndpointStatus {
+	external := 0
+	if e := in.Repository.Spec.Exposure; e != nil {
+		external = len(e.Endpoints)
+	}
+	var out []v1alpha1.EndpointStatus
+	for i, endpoint := range in.Endpoints() {
+		kind := v1alpha1.EndpointInternal
+		if i < external {
+			kind = v1alpha1.EndpointExternal
+		}
+		out = append(out, v1alpha1.EndpointStatus{URL: APIRoot(endpoint.Scheme, endpoint.Host, in.Repository), Type: kind})
+	}
+	return out
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

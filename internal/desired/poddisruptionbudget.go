@@ -1,0 +1,22 @@
+package desired
+
+import (
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
+)
+
+// podDisruptionBudget lets a drain take one pod at a time. It counts what may be
+// missing, not what must be there, so that a single replica never blocks a drain.
+func podDisruptionBudget(in Inputs) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
+	repo := in.Repository
+	return policyv1ac.PodDisruptionBudget(ServerName(repo.Name), repo.Namespace).
+		WithLabels(Labels(repo, ComponentServer)).
+		WithOwnerReferences(ownerReference(repo)).
+		WithSpec(policyv1ac.PodDisruptionBudgetSpec().
+			WithMaxUnavailable(intstr.FromInt32(1)).
+			WithUnhealthyPodEvictionPolicy(policyv1.AlwaysAllow).
+			WithSelector(metav1ac.LabelSelector().
+				WithMatchLabels(SelectorLabels(repo.Name, ComponentServer))))
+}

@@ -1,0 +1,166 @@
+package desired
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/derive"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+// ServerConfig is the configuration of the repository's server.
+//
+// It does not name the LFSRepository's generation: a change of, say, the number
+// of replicas would then be a new configuration, and the repository not Ready
+// until every server had loaded it.
+func ServerConfig(in Inputs) *serverconfig.Config {
+	history := historyConfig(in.Repository)
+	config := &serverconfig.Config{
+		Repository:      repositoryConfig(in.Repository),
+		Storage:         storageConfig(in),
+		Endpoints:       in.Endpoints(),
+		Policy:          policyConfig(in.Policy),
+		Multipart:       multipartConfig(in),
+		Access:          accessConfig(in),
+		StatusTokenHash: serverconfig.TokenHash(in.Credentials.StatusToken),
+		ScanTokenHash:   serverconfig.TokenHash(in.Credentials.ScanToken),
+		History:         history,
+		GC:              gcConfig(in),
+	}
+	for _, key := range in.Credentials.SigningKeys {
+		config.SigningKeys = append(config.SigningKeys, serverconfig.SigningKey{
+			ID: key.ID, Fingerprint: derive.Fingerprint(key.Key), Signs: key.Signs,
+		})
+	}
+	if len(history) > 0 {
+		config.HistoryRevision = hashOf(history)
+	}
+	return config
+}
+
+func repositoryConfig(repo *v1alpha1.LFSRepository) serverconfig.Repository {
+	return serverconfig.Repository{Namespace: repo.Namespace, Name: repo.Name, UID: string(repo.UID)}
+}
+
+func storageConfig(in Inputs) serverconfig.Storage {
+	storage := in.Repository.Spec.Storage
+	return serverconfig.Storage{
+		Endpoint:        in.Location.Endpoint,
+		PublicEndpoint:  firstOf(storage.PublicEndpoint, in.Location.Endpoint),
+		Region:          firstOf(storage.Region, v1alpha1.DefaultRegion),
+		VirtualHosted:   storage.AddressingStyle == v1alpha1.AddressingVirtualHosted,
+		Bucket:          in.Location.Bucket,
+		CreateBucket:    storage.CreateBucket,
+		Prefix:          in.Location.Prefix,
+		CredentialsName: storage.CredentialsSecretRef.Name,
+		CA:              storage.CASecretRef != nil,
+	}
+}
+
+func policyConfig(p v1alpha1.EffectivePolicy) serverconfig.Policy {
+	out := serverconfig.Policy{
+		ThresholdBytes: p.Threshold.Value.Value(),
+		SuffixRules:    p.SuffixRules.Value,
+		KeepVersions:   p.KeepVersions.Value,
+		Sources: map[string]string{
+			"threshold":    string(p.Threshold.Source),
+			"suffixRules":  string(p.SuffixRules.Source),
+			"keepVersions": string(p.KeepVersions.Source),
+		},
+	}
+	if p.Quota != nil {
+		out.QuotaBytes = p.Quota.Value.Value()
+		out.Sources["quota"] = string(p.Quota.Source)
+	}
+	return out
+}
+
+func multipartConfig(in Inputs) serverconfig.Multipart {
+	dialect := string(v1alpha1.DialectAuto)
+	if m := in.Repository.Spec.Multipart; m != nil && m.Dialect != "" {
+		dialect = string(m.Dialect)
+	}
+	return serverconfig.Multipart{
+		ThresholdBytes: in.Policy.MultipartThreshold.Value.Value(),
+		PartSizeBytes:  in.Policy.PartSize.Value.Value(),
+		Dialect:        dialect,
+	}
+}
+
+// accessConfig names tokens by their hashes. The generation before the current
+// one stays until the next rotation; the server looks at its expiry.
+func accessConfig(in Inputs) serverconfig.Access {
+	var out serverconfig.Access
+	if a := in.Repository.Spec.Access; a != nil {
+		out.AnonymousRead = a.AnonymousRead
+	}
+	for _, t := range in.Credentials.Tokens {
+		out.Tokens = append(out.Tokens, serverconfig.Token{
+			Name: t.Name, Scope: string(t.Scope), SHA256: serverconfig.TokenHash(t.Value), ExpiresAt: t.ExpiresAt,
+		})
+		if t.Previous == "" {
+			continue
+		}
+		until := t.PreviousUntil
+		if t.ExpiresAt != nil && t.ExpiresAt.Before(*until) {
+			until = t.ExpiresAt
+		}
+		out.Tokens = append(out.Tokens, serverconfig.Token{
+			Name: t.Name, Scope: string(t.Scope), SHA256: serverconfig.TokenHash(t.Previous), ExpiresAt: until,
+		})
+	}
+	return out
+}
+
+func historyConfig(repo *v1alpha1.LFSRepository) []serverconfig.History {
+	var out []serverconfig.History
+	for _, entry := range repo.Spec.History {
+		h := serverconfig.History{Name: entry.Name, URL: entry.URL}
+		if entry.SecretRef != nil {
+			h.SecretName = entry.SecretRef.Name
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+func gcConfig(in Inputs) serverconfig.GC {
+	p := in.Policy
+	out := serverconfig.GC{
+		Mode:               p.GCMode.Value,
+		GracePeriod:        p.GracePeriod.Value.Duration.String(),
+		Quarantine:         p.Quarantine.Value.Duration.String(),
+		DeleteLimitPercent: percent(p.DeleteLimit.Value),
+	}
+	if p.OrphanAfter != nil {
+		out.OrphanAfter = p.OrphanAfter.Value.Duration.String()
+	}
+	if gc := in.Repository.Spec.GC; gc != nil {
+		for _, rule := range gc.Rules {
+			out.Rules = append(out.Rules, gcRule(rule))
+		}
+	}
+	return out
+}
+
+func gcRule(rule v1alpha1.GCRule) serverconfig.GCRule {
+	out := serverconfig.GCRule{Path: rule.Path, Suffix: rule.Suffix, Versions: rule.Keep.Versions}
+	if rule.Keep.Age != nil {
+		out.Age = rule.Keep.Age.Duration.String()
+	}
+	if rule.Keep.All != nil {
+		out.All = *rule.Keep.All
+	}
+	return out
+}
+
+// percent reads "50%". The schema admits nothing else; what it might miss one
+// day must not turn into "delete everything", so it is 0.
+func percent(s string) int {
+	n, err := strconv.Atoi(strings.TrimSuffix(s, "%"))
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,103 @@
+package desired
+
+import (
+	"path"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+// Mounted files are for the group only, which fsGroup makes ours.
+const fileMode int32 = 0o440
+
+// mount is a volume and where a container sees it. The same volume can be
+// mounted by several containers of a pod.
+type mount struct {
+	volume *corev1ac.VolumeApplyConfiguration
+	at     *corev1ac.VolumeMountApplyConfiguration
+}
+
+// configMount is the server's configuration. It is the one mount that is not
+// optional: without it there is nothing to do.
+func configMount(in Inputs) mount {
+	source := corev1ac.ConfigMapVolumeSource().WithName(ServerName(in.Repository.Name)).WithDefaultMode(fileMode)
+	return mountAt("config", path.Dir(serverconfig.File), corev1ac.Volume().WithConfigMap(source))
+}
+
+// storeMounts are the credentials of the store, and its CA where one is named.
+func storeMounts(in Inputs) []mount {
+	storage := in.Repository.Spec.Storage
+	mounts := []mount{secretMount("store-credentials", serverconfig.StoreCredentialsDir, storage.CredentialsSecretRef.Name)}
+	if storage.CASecretRef != nil {
+		mounts = append(mounts, secretMount("store-ca", path.Dir(serverconfig.StoreCAFile), storage.CASecretRef.Name))
+	}
+	return mounts
+}
+
+// keysMount holds the signing keys.
+func keysMount(in Inputs) mount {
+	return secretMount("keys", serverconfig.KeysDir, KeysSecretName(in.Repository.Name))
+}
+
+// scanMounts are what a scan needs: the token that it reports with, and one
+// Secret per history entry. The store's credentials are not among them.
+func scanMounts(in Inputs) []mount {
+	mounts := []mount{secretMount("scan-token", path.Dir(serverconfig.ScanTokenFile), ScanSecretName(in.Repository.Name))}
+	for _, entry := range in.Repository.Spec.History {
+		if entry.SecretRef == nil {
+			continue
+		}
+		// Names of entries may hold what names of volumes may not.
+		volume := "history-" + shortHash(entry.Name)
+		mounts = append(mounts, secretMount(volume, path.Join(serverconfig.HistoryDir, entry.Name), entry.SecretRef.Name))
+	}
+	return mounts
+}
+
+// workMount is a directory to write to.
+func workMount(sizeLimit string) mount {
+	source := corev1ac.EmptyDirVolumeSource().WithSizeLimit(resource.MustParse(sizeLimit))
+	m := mountAt("work", workDir, corev1ac.Volume().WithEmptyDir(source))
+	m.at.ReadOnly = nil
+	return m
+}
+
+const workDir = "/tmp"
+
+// secretMount mounts a Secret that may be missing: the program says which one,
+// and what to do, where the kubelet would only wait.
+func secretMount(volume, dir, secret string) mount {
+	source := corev1ac.SecretVolumeSource().WithSecretName(secret).WithOptional(true).WithDefaultMode(fileMode)
+	return mountAt(volume, dir, corev1ac.Volume().WithSecret(source))
+}
+
+func mountAt(name, dir string, volume *corev1ac.VolumeApplyConfiguration) mount {
+	return mount{
+		volume: volume.WithName(name),
+		at:     corev1ac.VolumeMount().WithName(name).WithMountPath(dir).WithReadOnly(true),
+	}
+}
+
+// withMounts gives a container its mounts.
+func withMounts(c *corev1ac.ContainerApplyConfiguration, mounts []mount) *corev1ac.ContainerApplyConfiguration {
+	for _, m := range mounts {
+		c.WithVolumeMounts(m.at)
+	}
+	return c
+}
+
+// withVolumes gives a pod each volume once.
+func withVolumes(spec *corev1ac.PodSpecApplyConfiguration, mounts ...[]mount) *corev1ac.PodSpecApplyConfiguration {
+	seen := map[string]bool{}
+	for _, list := range mounts {
+		for _, m := range list {
+			if name := *m.volume.Name; !seen[name] {
+				seen[name] = true
+				spec.WithVolumes(m.volume)
+			}
+		}
+	}
+	return spec
+}
