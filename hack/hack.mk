@@ -42,3 +42,9 @@ images: ## Build the operator's image and those of the local cluster into bin/im
 .PHONY: image
 image: ## Build the operator's image (IMG names it) into bin/images/lfs-operator.tar.
 	hack/images.sh product
+
+.PHONY: hack-test
+hack-test: ## Test the tools of hack/ themselves.
+	cd hack/cluster && go vet ./... && go test $(GO_TEST_FLAGS) ./...
+	cd hack/images && go vet ./... && go test $(GO_TEST_FLAGS) ./...
+	cd hack/store && go vet ./...

@@ -2,10 +2,10 @@ package main
 
 import (
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -78,7 +78,7 @@ func (c *cluster) removeStrays() error {
 		id := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(result), "lfs-operator-"), "-eth0")
 		_ = os.Remove("/var/lib/cni/results/cni-loopback-" + id + "-lo")
 	}
-	c.removeShimSockets()
+	removeShimSockets()
 	if _, err := os.Stat(c.pidFile("kubelet")); err == nil {
 		_ = os.Remove("/var/lib/kubelet/device-plugins/kubelet.sock")
 	}
@@ -96,19 +96,16 @@ func (c *cluster) removeStrays() error {
 	return nil
 }
 
-// removeShimSockets: a shim listens in a folder that all containerds share, and
-// the address is noted beside its container's state (in a file whose name
-// changed with containerd 2).
-func (c *cluster) removeShimSockets() {
-	for _, name := range []string{"address", "bootstrap.json"} {
-		notes, _ := filepath.Glob(c.path("containerd", "state", "io.containerd.runtime.v2.task", "k8s.io", "*", name))
-		for _, note := range notes {
-			content, _ := os.ReadFile(note)
-			if socket := shimSocket.FindString(string(content)); socket != "" {
-				_ = os.Remove(socket)
-			}
+// removeShimSockets removes the sockets of shims that are no more. They lie in a
+// folder that all containerds share; in those of others somebody listens.
+func removeShimSockets() {
+	sockets, _ := filepath.Glob("/run/containerd/s/*")
+	for _, socket := range sockets {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			conn.Close()
+		} else if errors.Is(err, syscall.ECONNREFUSED) {
+			_ = os.Remove(socket)
 		}
 	}
 }
-
-var shimSocket = regexp.MustCompile("/run/containerd/s/[0-9a-f]+")
