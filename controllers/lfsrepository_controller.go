@@ -26,22 +26,6 @@ import (
 const fieldManager = apply.FieldManager
 
 // LFSRepositoryReconciler brings LFSRepositories into being.
-//
-// What it may do in tenants' namespaces is all listed here. Of Secrets it may
-// make and delete its own; it reads none.
-//
-// +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsrepositories,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsrepositories/status,verbs=update
-// +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsrepositories/finalizers,verbs=update
-// +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
-// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;delete
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 type LFSRepositoryReconciler struct {
 	client.Client
 	// Applier brings children into the cluster.
@@ -61,6 +45,22 @@ type LFSRepositoryReconciler struct {
 
 	memory memory
 }
+
+// What the operator may do in tenants' namespaces is all listed here. Of Secrets
+// it may make and delete its own; it reads none.
+//
+// +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsrepositories,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsrepositories/status,verbs=update
+// +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsrepositories/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // steps of a pass, in order.
 func (r *LFSRepositoryReconciler) steps(p *pass) []step {
