@@ -55,7 +55,7 @@ func historyReadable(p *pass) *verdict {
 		return nil
 	}
 	if !p.historyChecked() {
-		if message := p.jobFailure(desired.ComponentCheck, time.Time{}); message != "" {
+		if message := p.jobFailure(desired.ComponentCheck, time.Time{}, ""); message != "" {
 			return no(reasonJob, message)
 		}
 		return unknown(reasonChecking, "the history has not been looked at yet")
@@ -81,10 +81,11 @@ func garbageCollected(p *pass) *verdict {
 		report = &serverstatus.GCReport{ID: last.ID, Outcome: last.Outcome, Message: last.Message, FinishedAt: last.FinishedAt.Time}
 	}
 	var since time.Time
+	var reported string
 	if report != nil {
-		since = report.FinishedAt
+		since, reported = report.FinishedAt, report.ID
 	}
-	if message := p.jobFailure(desired.ComponentGC, since); message != "" {
+	if message := p.jobFailure(desired.ComponentGC, since, reported); message != "" {
 		return no(reasonJob, message)
 	}
 	switch {
@@ -99,8 +100,9 @@ func garbageCollected(p *pass) *verdict {
 	}
 }
 
-// jobFailure tells of the newest Job of a component, if it failed after since.
-func (p *pass) jobFailure(component string, since time.Time) string {
+// jobFailure tells of the newest Job of a component, if it failed after since
+// and has not reported why.
+func (p *pass) jobFailure(component string, since time.Time, reported string) string {
 	var newest *batchv1.Job
 	for i := range p.jobs {
 		job := &p.jobs[i]
@@ -114,7 +116,7 @@ func (p *pass) jobFailure(component string, since time.Time) string {
 			newest = job
 		}
 	}
-	if newest == nil {
+	if newest == nil || newest.Name == reported {
 		return ""
 	}
 	done, message := jobFinished(newest)

@@ -5,9 +5,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 )
+
+// RegisterMetrics adds the operator's own metrics to controller-runtime's.
+func RegisterMetrics(cache client.Reader) error {
+	return metrics.Registry.Register(&collector{client: cache})
+}
 
 // collector counts LFSRepositories by condition when Prometheus asks. It counts
 // and does not name them, so that thousands cost no more series than ten.

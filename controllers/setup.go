@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -70,9 +69,6 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 		r.Targets = PodTargets
 	}
 	if err := mgr.Add(manager.RunnableFunc(poller.Start)); err != nil {
-		return nil, err
-	}
-	if err := metrics.Registry.Register(&collector{client: mgr.GetClient()}); err != nil {
 		return nil, err
 	}
 	toRepository := handler.EnqueueRequestsFromMapFunc(repositoryOf)

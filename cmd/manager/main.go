@@ -62,6 +62,9 @@ func run(ctx context.Context, f *flags) error {
 	if _, err := controllers.Setup(mgr, opts); err != nil {
 		return err
 	}
+	if err := controllers.RegisterMetrics(mgr.GetClient()); err != nil {
+		return err
+	}
 	return mgr.Start(ctx)
 }
 

@@ -20,20 +20,32 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
-// The schedule.
+// Schedule says when servers are asked.
+type Schedule struct {
+	// Fast is the time between two polls while a change is expected.
+	Fast time.Duration
+	// FastFor is how long that lasts before the interval grows.
+	FastFor time.Duration
+	// Patient bounds its growth: what is broken is noticed to be well again
+	// within it.
+	Patient time.Duration
+	// Slow is the time between two polls of a server that is Ready, give or take
+	// a fifth.
+	Slow time.Duration
+	// Eager is how long polls stay fast after something happened.
+	Eager time.Duration
+}
+
+// DefaultSchedule is that of an operator in a cluster.
+var DefaultSchedule = Schedule{
+	Fast:    time.Second,
+	FastFor: 2 * time.Minute,
+	Patient: 10 * time.Second,
+	Slow:    15 * time.Second,
+	Eager:   15 * time.Second,
+}
+
 const (
-	// fastInterval is the time between two polls while a change is expected.
-	fastInterval = time.Second
-	// fastFor is how long that lasts before the interval grows.
-	fastFor = 2 * time.Minute
-	// maxFastInterval bounds its growth: what is broken is noticed to be well
-	// again within it.
-	maxFastInterval = 10 * time.Second
-	// slowInterval is the time between two polls of a server that is Ready,
-	// give or take a fifth.
-	slowInterval = 15 * time.Second
-	// eagerFor is how long polls stay fast after something happened.
-	eagerFor = 15 * time.Second
 	// timeout of one request.
 	timeout = 3 * time.Second
 	// concurrency of requests.
@@ -71,9 +83,10 @@ type Answer struct {
 
 // Poller polls the servers of many repositories.
 type Poller struct {
-	// Changed is called when a server's answer differs from the one before.
-	Changed func(types.NamespacedName)
+	// Schedule of all repositories.
+	Schedule Schedule
 
+	changed func(types.NamespacedName)
 	client  *http.Client
 	slots   chan struct{}
 	mu      sync.Mutex
@@ -92,10 +105,12 @@ type entry struct {
 	eagerTill time.Time
 }
 
-// New makes a Poller that calls changed for every news.
+// New makes a Poller that calls changed whenever an answer differs from the one
+// before it.
 func New(changed func(types.NamespacedName)) *Poller {
 	return &Poller{
-		Changed: changed,
+		Schedule: DefaultSchedule,
+		changed:  changed,
 		// Pods are asked by their address: no proxy, no redirect, and no
 		// connection kept that would outlive a pod.
 		client: &http.Client{
@@ -145,12 +160,12 @@ func (p *Poller) Want(key types.NamespacedName, wish Wish) {
 	e.wish = wish
 	switch {
 	case news:
-		e.eagerTill = now.Add(eagerFor)
+		e.eagerTill = now.Add(p.Schedule.Eager)
 		e.fastSince = now
 		e.answers = keep(e.answers, wish.Targets)
 		p.soon(e, 0)
 	case faster:
-		p.soon(e, fastInterval)
+		p.soon(e, p.Schedule.Fast)
 	}
 }
 
@@ -207,7 +222,7 @@ func (p *Poller) run(key types.NamespacedName) {
 
 	p.mu.Lock()
 	e.running = false
-	next := e.interval(time.Now())
+	next := p.Schedule.next(e, time.Now())
 	if e.again {
 		e.again, next = false, 0
 	}
@@ -220,24 +235,24 @@ func (p *Poller) run(key types.NamespacedName) {
 	p.mu.Unlock()
 
 	if news {
-		p.Changed(key)
+		p.changed(key)
 	}
 }
 
-// interval is the time until the next poll.
-func (e *entry) interval(now time.Time) time.Duration {
+// next is the time until the next poll.
+func (s Schedule) next(e *entry, now time.Time) time.Duration {
 	switch {
 	case len(e.wish.Targets) == 0:
 		return time.Hour
 	case now.Before(e.eagerTill):
-		return fastInterval
+		return s.Fast
 	case !e.wish.Fast:
-		return jitter(slowInterval)
-	case now.Sub(e.fastSince) < fastFor:
-		return fastInterval
+		return jitter(s.Slow)
+	case now.Sub(e.fastSince) < s.FastFor:
+		return s.Fast
 	default:
-		// Growing with the time already waited: 1 s after two minutes, 10 s after twenty.
-		return min(now.Sub(e.fastSince)/(fastFor/fastInterval), maxFastInterval)
+		// Grows with the time already waited: 1 s after two minutes, 10 s after twenty.
+		return min(now.Sub(e.fastSince)/(s.FastFor/s.Fast), s.Patient)
 	}
 }
 

@@ -3,6 +3,7 @@ package desired
 import (
 	"fmt"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -34,8 +35,22 @@ func gcJob(in Inputs) *batchv1ac.JobSpecApplyConfiguration {
 		WithBackoffLimit(1).
 		WithActiveDeadlineSeconds(gcDeadlineSeconds).
 		WithTTLSecondsAfterFinished(gcKeepSeconds).
+		WithPodFailurePolicy(stoppedByGuard()).
 		WithTemplate(podTemplate(in, ComponentGC, withVolumes(spec, scan, sweep)))
 }
+
+// stoppedByGuard ends a run for which a second attempt would end the same way.
+func stoppedByGuard() *batchv1ac.PodFailurePolicyApplyConfiguration {
+	return batchv1ac.PodFailurePolicy().WithRules(batchv1ac.PodFailurePolicyRule().
+		WithAction(batchv1.PodFailurePolicyActionFailJob).
+		WithOnExitCodes(batchv1ac.PodFailurePolicyOnExitCodesRequirement().
+			WithContainerName(ContainerSweep).
+			WithOperator(batchv1.PodFailurePolicyOnExitCodesOpIn).
+			WithValues(exitStopped)))
+}
+
+// exitStopped is how lfs-server sweep says that a guard stopped it.
+const exitStopped int32 = 3
 
 // gcContainer runs a subcommand that belongs to a run. The run is named by its
 // Job, whoever made it: the CronJob, the operator, or a person with

@@ -1,0 +1,141 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+)
+
+// spy is the operator's client. It counts passes and writes, and looks at every
+// status before it is written.
+type spy struct {
+	client.Client
+	t *testing.T
+
+	mu    sync.Mutex
+	gets  int
+	wrote []string
+}
+
+func newSpy(t *testing.T) *spy { return &spy{t: t} }
+
+// passes is the number of reconciles: each begins by reading its LFSRepository.
+func (s *spy) passes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gets
+}
+
+// writes are all requests but reads.
+func (s *spy) writes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.wrote)
+}
+
+func (s *spy) write(verb string, o any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := fmt.Sprintf("%T", o)
+	if named, ok := o.(interface{ GetName() string }); ok {
+		name += " " + named.GetName()
+	}
+	s.wrote = append(s.wrote, verb+" "+name)
+}
+
+func (s *spy) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	if _, ok := o.(*v1alpha1.LFSRepository); ok {
+		s.mu.Lock()
+		s.gets++
+		s.mu.Unlock()
+	}
+	return s.Client.Get(ctx, key, o, opts...)
+}
+
+func (s *spy) Create(ctx context.Context, o client.Object, opts ...client.CreateOption) error {
+	s.write("create", o)
+	return s.Client.Create(ctx, o, opts...)
+}
+
+func (s *spy) Delete(ctx context.Context, o client.Object, opts ...client.DeleteOption) error {
+	s.write("delete", o)
+	return s.Client.Delete(ctx, o, opts...)
+}
+
+func (s *spy) Patch(ctx context.Context, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	s.write("patch", o)
+	return s.Client.Patch(ctx, o, patch, opts...)
+}
+
+func (s *spy) Apply(ctx context.Context, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+	s.write("apply", o)
+	return s.Client.Apply(ctx, o, opts...)
+}
+
+func (s *spy) Status() client.SubResourceWriter { return statusSpy{s.Client.Status(), s} }
+
+type statusSpy struct {
+	client.SubResourceWriter
+	s *spy
+}
+
+func (w statusSpy) Update(ctx context.Context, o client.Object, opts ...client.SubResourceUpdateOption) error {
+	w.s.write("status", o)
+	if repo, ok := o.(*v1alpha1.LFSRepository); ok {
+		checkInvariants(w.s.t, repo)
+	}
+	return w.SubResourceWriter.Update(ctx, o, opts...)
+}
+
+// checkInvariants holds for every status that is ever written.
+func checkInvariants(t *testing.T, repo *v1alpha1.LFSRepository) {
+	t.Helper()
+	conditions := repo.Status.Conditions
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	if ready == nil {
+		t.Errorf("%s: a status without Ready", repo.Name)
+		return
+	}
+	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+	reconciling := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling)
+	complain := func(format string, args ...any) {
+		t.Helper()
+		t.Errorf("%s: %s%s", repo.Name, fmt.Sprintf(format, args...), describe(repo))
+	}
+	if stalled != nil && ready.Status != metav1.ConditionFalse {
+		complain("Stalled while Ready is %s", ready.Status)
+	}
+	if stalled != nil && reconciling != nil {
+		complain("Stalled and Reconciling at once")
+	}
+	if reconciling != nil && ready.Status == metav1.ConditionTrue {
+		complain("Reconciling while Ready")
+	}
+	for _, c := range conditions {
+		abnormal := c.Type == v1alpha1.ConditionStalled || c.Type == v1alpha1.ConditionReconciling
+		switch {
+		case c.ObservedGeneration > repo.Generation:
+			complain("%s has observed generation %d of %d", c.Type, c.ObservedGeneration, repo.Generation)
+		case abnormal && c.Status != metav1.ConditionTrue:
+			complain("%s is there and not True", c.Type)
+		case c.Reason == "" || c.Message == "":
+			complain("%s has no reason or no message", c.Type)
+		}
+	}
+	if repo.Status.ObservedGeneration > repo.Generation {
+		complain("observedGeneration %d of %d", repo.Status.ObservedGeneration, repo.Generation)
+	}
+	if store := meta.FindStatusCondition(conditions, v1alpha1.ConditionStoreReady); ready.Status == metav1.ConditionTrue && (store == nil || store.Status != metav1.ConditionTrue) {
+		complain("Ready without StoreReady")
+	}
+}
+

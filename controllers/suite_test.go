@@ -1,0 +1,92 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-logr/logr/testr"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/go-logr/logr"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/test/assets"
+)
+
+// apiServer is the one API server of this package, started by the first test
+// that asks for it.
+var apiServer struct {
+	once   sync.Once
+	env    *envtest.Environment
+	config *rest.Config
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	code := m.Run()
+	if apiServer.env != nil {
+		if err := apiServer.env.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stopping the API server:", err)
+		}
+	}
+	os.Exit(code)
+}
+
+// restConfig returns how to reach the API server.
+func restConfig(t *testing.T) *rest.Config {
+	t.Helper()
+	apiServer.once.Do(func() {
+		apiServer.env = &envtest.Environment{
+			BinaryAssetsDirectory: assets.KubeAssets(t),
+			CRDDirectoryPaths:     []string{filepath.Join(assets.Root(t), "config", "crd", "bases")},
+			ErrorIfCRDPathMissing: true,
+		}
+		// Owner references of children must be allowed by the RBAC that we ship.
+		apiServer.env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+		apiServer.config, apiServer.err = apiServer.env.Start()
+	})
+	if apiServer.err != nil {
+		t.Fatalf("starting the API server: %v", apiServer.err)
+	}
+	config := rest.CopyConfig(apiServer.config)
+	config.QPS = -1
+	return config
+}
+
+func testScheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return scheme
+}
+
+// testLogger writes to the test's log, when asked for by LOG=1.
+func testLogger(t *testing.T) logr.Logger {
+	if os.Getenv("LOG") == "" {
+		return logr.Discard()
+	}
+	return testr.NewWithOptions(t, testr.Options{Verbosity: 1})
+}
+
+// namespaceFor turns a test's name into one that Kubernetes takes.
+func namespaceFor(t *testing.T) string {
+	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-", " ", "-").Replace(t.Name()))
+	return strings.Trim(name[:min(len(name), 60)], "-")
+}
+
+// background outlives the test's own context, for its cleanup.
+var background = context.Background()
