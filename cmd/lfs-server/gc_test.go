@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/gc/gctest"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+	"github.com/lfs-operator/lfs-operator/test/assets"
+)
+
+// gcWorld is a server on a real store and a Git server with a password, with
+// limits as short as the clock of S3 allows.
+type gcWorld struct {
+	*lfstest.Server
+	t    *testing.T
+	git  *gctest.Git
+	runs int
+}
+
+func newGCWorld(t *testing.T) *gcWorld {
+	t.Helper()
+	remote := assets.GitServerWithPassword(t, "reader", "s3cret-word", "models")
+	w := &gcWorld{t: t, git: gctest.NewGit(t)}
+	w.Server = lfstest.Start(t, assets.SharedStore(t), lfstest.WithConfig(func(c *serverconfig.Config) {
+		c.Policy.KeepVersions = 2
+		c.History = []serverconfig.History{{Name: "main", URL: remote.URL("models"), SecretName: "git-read"}}
+		c.HistoryRevision = "7"
+		c.GC = serverconfig.GC{Mode: serverconfig.GCDelete, GracePeriod: "1s", Quarantine: "1s", DeleteLimitPercent: 100}
+	}))
+	w.WriteFile("history/main/username", "reader\n")
+	w.WriteFile("history/main/password", "s3cret-word\n")
+	w.WriteFile("scan-token", lfstest.ScanToken+"\n")
+	u, err := url.Parse(remote.URL("models"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("reader", "s3cret-word")
+	w.git.Run("remote", "add", "origin", u.String())
+	return w
+}
+
+func (w *gcWorld) flags(more ...string) []string {
+	return append([]string{"--config", filepath.Join(w.Dir, "config.yaml"), "--work-dir", w.t.TempDir()}, more...)
+}
+
+func (w *gcWorld) scanFlags(more ...string) []string {
+	return w.flags(append([]string{"--history-dir", filepath.Join(w.Dir, "history"),
+		"--scan-token-file", filepath.Join(w.Dir, "scan-token"), "--server", w.Admin, "--patience", "2s"}, more...)...)
+}
+
+// run is what the CronJob's pod does.
+func (w *gcWorld) run() (name string, err error) {
+	w.t.Helper()
+	time.Sleep(2500 * time.Millisecond) // the quarantine, by a clock that counts seconds
+	w.runs++
+	name = fmt.Sprintf("gc-%d", w.runs)
+	if err := scanHistory(context.Background(), w.scanFlags("--run", name)); err != nil {
+		return name, err
+	}
+	return name, sweepStore(context.Background(), w.flags("--run", name,
+		"--credentials-dir", filepath.Join(w.Dir, "credentials"), "--answer-within", "500ms"))
+}
+
+func (w *gcWorld) mustRun() {
+	w.t.Helper()
+	if name, err := w.run(); err != nil {
+		w.t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// push commits a new version of a file and uploads its content.
+func (w *gcWorld) push(path, content string) lfstest.Object {
+	w.t.Helper()
+	w.git.Pointer(path, content).Commit(content)
+	o := w.Upload(content)
+	w.git.Run("push", "-q", "origin", "HEAD:main")
+	return o
+}
+
+func TestGarbageCollection(t *testing.T) {
+	w := newGCWorld(t)
+	var objects []lfstest.Object
+	for i := range 5 {
+		objects = append(objects, w.push("model.bin", fmt.Sprintf("content of version %d", i)))
+	}
+	tagged := w.push("other.bin", "kept by its tag")
+	w.git.Run("tag", "v1")
+	w.git.Run("push", "-q", "origin", "v1")
+	w.git.Run("rm", "-q", "other.bin")
+	w.git.Commit("other.bin is gone")
+	w.git.Run("push", "-q", "origin", "HEAD:main")
+
+	w.mustRun() // condemns
+	for i, o := range objects {
+		if got := w.Download(o); got != fmt.Sprintf("content of version %d", i) {
+			t.Errorf("version %d in quarantine: %q", i, got)
+		}
+	}
+	rescued := objects[0]
+	if a := w.Batch("upload", rescued)[0]; a.Actions != nil || a.Error != nil {
+		t.Errorf("a condemned object that is there: %+v", a)
+	}
+	w.mustRun() // deletes
+
+	for _, o := range append(objects[3:], tagged, rescued) {
+		w.Download(o)
+	}
+	for _, o := range objects[1:3] {
+		a := w.Batch("download", o)[0]
+		if a.Error == nil || a.Error.Code != 410 || !strings.Contains(a.Error.Message, "keepVersions 2") {
+			t.Errorf("a pruned object: %+v %+v", a, a.Error)
+		}
+	}
+	w.Eventually("the status shows the report", func() (bool, string) {
+		gc := w.Status().GC
+		return gc != nil && gc.ID == "gc-2" && gc.Deleted == 2 && gc.Outcome == serverstatus.GCSucceeded, fmt.Sprintf("%+v", gc)
+	})
+	if h := w.Status().History; h == nil || h.Revision != "7" || !h.Entries[0].OK {
+		t.Errorf("history check %+v", h)
+	}
+	// What was pruned can be pushed again.
+	w.Upload("content of version 1")
+	w.Download(objects[1])
+}
+
+func TestUnreadableHistory(t *testing.T) {
+	w := newGCWorld(t)
+	w.push("model.bin", "x")
+	w.WriteFile("history/main/password", "wrong-password\n")
+	_, err := w.run()
+	if err == nil || strings.Contains(err.Error(), "wrong-password") || !strings.Contains(err.Error(), "main") {
+		t.Errorf("scan: %v", err)
+	}
+	// The sweep by itself refuses: nobody told it what is alive.
+	err = sweepStore(t.Context(), w.flags("--run", "gc-1", "--credentials-dir", filepath.Join(w.Dir, "credentials")))
+	var coded interface{ ExitCode() int }
+	if !errors.As(err, &coded) || coded.ExitCode() != 3 || !strings.Contains(err.Error(), "HistoryUnreadable") {
+		t.Errorf("sweep: %v", err)
+	}
+	w.Eventually("the status says why", func() (bool, string) {
+		h := w.Status().History
+		ok := h != nil && !h.Entries[0].OK && h.Entries[0].Reason == serverstatus.ReasonHistoryRefused &&
+			strings.Contains(h.Entries[0].Message, "git-read")
+		return ok, fmt.Sprintf("%+v", h)
+	})
+}
+
+// --check succeeds when it could report, and says for each entry what is wrong.
+func TestCheck(t *testing.T) {
+	w := newGCWorld(t)
+	remote := w.Config.History[0]
+	w.Reconfigure(func(c *serverconfig.Config) {
+		c.HistoryRevision = "8"
+		c.History = []serverconfig.History{
+			remote,
+			{Name: "no-secret", URL: remote.URL},
+			{Name: "gone", URL: strings.Replace(remote.URL, "models", "gone", 1), SecretName: "s"},
+			{Name: "unreachable", URL: "http://127.0.0.1:1/x.git"},
+			{Name: "scheme", URL: "gopher://host/x"},
+		}
+	})
+	w.WriteFile("history/gone/username", "reader")
+	w.WriteFile("history/gone/password", "s3cret-word")
+	if err := scanHistory(t.Context(), w.scanFlags("--check")); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"main": serverstatus.ReasonHistoryEmpty, "no-secret": serverstatus.ReasonHistoryRefused,
+		"gone": serverstatus.ReasonHistoryNotFound, "unreachable": serverstatus.ReasonHistoryUnreachable,
+		"scheme": serverstatus.ReasonHistoryInvalid,
+	}
+	w.Eventually("the check is reported", func() (bool, string) {
+		h := w.Status().History
+		return h != nil && h.Revision == "8", fmt.Sprintf("%+v", h)
+	})
+	for _, e := range w.Status().History.Entries {
+		if e.Reason != want[e.Name] || e.OK != (e.Name == "main") || strings.Contains(e.Message, "s3cret-word") {
+			t.Errorf("%+v, want %s", e, want[e.Name])
+		}
+	}
+}
+
+func TestScanToFile(t *testing.T) {
+	w := newGCWorld(t)
+	w.push("model.bin", "x")
+	out := filepath.Join(t.TempDir(), "live")
+	if err := scanHistory(t.Context(), w.scanFlags("--out", out)); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(out); err != nil || st.Size() == 0 {
+		t.Errorf("live set: %v", err)
+	}
+}
