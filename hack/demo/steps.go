@@ -28,7 +28,6 @@ type demo struct {
 	work        *harness.WorkTree
 	// commits of the file that has versions, oldest first, and its OIDs.
 	commits, oids []string
-	gcRuns        int
 }
 
 // applySample applies config/samples as it is but for what differs from place
@@ -198,17 +197,18 @@ func (d *demo) fetchVersions(ctx context.Context) error {
 		case kept:
 			d.Say("  version %d  %s  there", i+1, d.oids[i][:12])
 		default:
-			d.Say("  version %d  %s  gone: %s", i+1, d.oids[i][:12], firstLine(err, d.oids[i]))
+			d.Say("  version %d  %s  gone: %s", i+1, d.oids[i][:12], reason(err, d.oids[i]))
 		}
 	}
 	return nil
 }
 
-// firstLine is what git-lfs told the user of that object.
-func firstLine(err error, oid string) string {
+// reason is what git-lfs told the user of that object, said once.
+func reason(err error, oid string) string {
 	for line := range strings.Lines(err.Error()) {
-		if strings.Contains(line, oid) {
-			return strings.TrimSpace(line)
+		if _, text, ok := strings.Cut(line, "["+oid+"] "); ok {
+			text, _, _ = strings.Cut(text, ": [410]")
+			return strings.TrimSpace(text)
 		}
 	}
 	return strings.TrimSpace(err.Error())
@@ -219,7 +219,12 @@ func (d *demo) epilogue(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	table, err := d.Kubectl(ctx, "-n", namespace, "get", "lfsrepository", name, "-o", "wide")
+	if err != nil {
+		return
+	}
 	fmt.Fprintf(d.Log, `
+%s
 Done. The cluster stays up; go on from here:
 
   export KUBECONFIG=%s PATH=%s/bin:%s/bin/kube:$PATH
@@ -230,5 +235,5 @@ Done. The cluster stays up; go on from here:
 
 Start garbage collection:  kubectl -n %s create job --from=cronjob/%s-lfs-gc now
 Remove everything:         make cluster-down
-`, os.Getenv("KUBECONFIG"), d.Root, d.Root, namespace, name, namespace, name, namespace, name, d.GitURL, gitRepo, st.URL, namespace, name)
+`, table, os.Getenv("KUBECONFIG"), d.Root, d.Root, namespace, name, namespace, name, namespace, name, d.GitURL, gitRepo, st.URL, namespace, name)
 }
