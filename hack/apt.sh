@@ -20,9 +20,7 @@ containerd                                containerd
 ctr                                       containerd
 runc                                      runc
 cni-bridge                                containernetworking-plugins
-iptables                                  iptables
 nft                                       nftables
-conntrack                                 conntrack
 ip                                        iproute2
 mount                                     mount
 curl                                      curl

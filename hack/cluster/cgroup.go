@@ -4,10 +4,11 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,10 +19,27 @@ import (
 // cgroup is the name of the cluster's own cgroup, the same in every hierarchy:
 // pods lie below it, and so do the daemons (in "system"). Whatever is inside
 // belongs to this cluster and nothing else does, so that "down" needs no list.
+//
+// The name is drawn once and noted in the state folder. It cannot be derived from
+// the folder's path: that may be another folder in another mount namespace, while
+// cgroups are the whole machine's.
 func (c *cluster) cgroup() string {
-	h := fnv.New32a()
-	h.Write([]byte(c.Dir))
-	return fmt.Sprintf("/lfs-operator-%08x", h.Sum32())
+	name, err := os.ReadFile(c.path("cgroup"))
+	if err != nil || !cgroupName.Match(name) {
+		// No cgroup has this name. An empty one would be the whole machine.
+		return "/lfs-operator-none"
+	}
+	return string(name)
+}
+
+var cgroupName = regexp.MustCompile("^/lfs-operator-[0-9a-f]{8}$")
+
+func (c *cluster) nameCgroup() error {
+	if _, err := os.Stat(c.path("cgroup")); err == nil {
+		return nil
+	}
+	name := fmt.Sprintf("/lfs-operator-%08x", rand.Uint32())
+	return os.WriteFile(c.path("cgroup"), []byte(name), 0o644)
 }
 
 // hierarchies are the mount points of cgroup version 1, one for each controller,
@@ -48,6 +66,9 @@ func hierarchies() ([]string, error) {
 
 // prepareCgroups makes the cluster's cgroup; kubelet wants it to be there.
 func (c *cluster) prepareCgroups() error {
+	if err := c.nameCgroup(); err != nil {
+		return err
+	}
 	all, err := hierarchies()
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"time"
@@ -23,13 +22,10 @@ func (c *cluster) startControlPlane() error {
 	if err := c.startAPIServer(); err != nil {
 		return err
 	}
-	for _, p := range []struct{ name, address, kubeconfig string }{
-		{"kube-controller-manager", "127.0.0.1:10257", "controller-manager.kubeconfig"},
-		{"kube-scheduler", "127.0.0.1:10259", "scheduler.kubeconfig"},
+	for _, p := range []struct{ name, kubeconfig string }{
+		{"kube-controller-manager", "controller-manager.kubeconfig"},
+		{"kube-scheduler", "scheduler.kubeconfig"},
 	} {
-		if err := c.portFree(p.name, p.address); err != nil {
-			return err
-		}
 		args := []string{
 			"--kubeconfig=" + c.path(p.kubeconfig),
 			"--authentication-kubeconfig=" + c.path(p.kubeconfig),
@@ -59,9 +55,6 @@ func (c *cluster) startControlPlane() error {
 }
 
 func (c *cluster) startEtcd() error {
-	if err := c.portFree("etcd", "127.0.0.1:2379"); err != nil {
-		return err
-	}
 	// Peers do not exist; port 0 keeps their listener out of everybody's way.
 	const peers = "http://127.0.0.1:0"
 	return c.start("etcd", c.component("etcd"),
@@ -77,9 +70,6 @@ func (c *cluster) startEtcd() error {
 }
 
 func (c *cluster) startAPIServer() error {
-	if err := c.portFree("kube-apiserver", c.NodeIP+":6443"); err != nil {
-		return err
-	}
 	err := c.start("kube-apiserver", c.component("kube-apiserver"),
 		"--etcd-servers="+etcdURL, "--etcd-cafile="+c.pki("ca.crt"),
 		"--etcd-certfile="+c.pki("apiserver.crt"), "--etcd-keyfile="+c.pki("apiserver.key"),
@@ -129,17 +119,4 @@ func (c *cluster) apiReady() error {
 		return fmt.Errorf("/readyz says %s", resp.Status)
 	}
 	return nil
-}
-
-// portFree tells of a program that has a daemon's port before the daemon fails
-// over it, less clearly, in its log.
-func (c *cluster) portFree(daemon, address string) error {
-	if c.running(daemon) {
-		return nil
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("%s needs %s, which is taken (another cluster on this machine?): %w", daemon, address, err)
-	}
-	return l.Close()
 }

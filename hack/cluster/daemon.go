@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -14,6 +16,38 @@ import (
 // daemonNames are all daemons, in the order in which they start.
 var daemonNames = []string{
 	"containerd", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy",
+}
+
+// ports are what each daemon listens on.
+func (c *cluster) ports() map[string][]string {
+	return map[string][]string{
+		"etcd":                    {"127.0.0.1:2379"},
+		"kube-apiserver":          {c.NodeIP + ":6443"},
+		"kube-controller-manager": {"127.0.0.1:10257"},
+		"kube-scheduler":          {"127.0.0.1:10259"},
+		"kubelet":                 {c.NodeIP + ":10250", "127.0.0.1:10248"},
+		"kube-proxy":              {"127.0.0.1:10249", "127.0.0.1:10256"},
+	}
+}
+
+// checkPorts tells of other programs that have a port we need, before anything
+// is started; a daemon would say so less clearly, in its log.
+func (c *cluster) checkPorts() error {
+	var errs []error
+	for name, addresses := range c.ports() {
+		if c.running(name) {
+			continue
+		}
+		for _, address := range addresses {
+			l, err := net.Listen("tcp", address)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s needs %s, which is taken (by another cluster on this machine?): %w", name, address, err))
+				continue
+			}
+			l.Close()
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c *cluster) logFile(name string) string { return c.path("log", name+".log") }

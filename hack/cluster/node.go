@@ -11,10 +11,6 @@ import (
 // startNode starts kubelet and kube-proxy, and waits until the node is Ready.
 func (c *cluster) startNode() error {
 	err := errors.Join(
-		c.portFree("kubelet", c.NodeIP+":10250"),
-		c.portFree("kubelet", "127.0.0.1:10248"),
-		c.portFree("kube-proxy", "127.0.0.1:10249"),
-		c.portFree("kube-proxy", "127.0.0.1:10256"),
 		os.WriteFile(c.path("resolv.conf"), nil, 0o644),
 		c.write("kubelet.yaml", "kubelet.yaml", map[string]any{"CgroupRoot": c.cgroup()}),
 		c.write("kube-proxy.yaml", "kube-proxy.yaml", nil),

@@ -29,8 +29,10 @@ func (c *cluster) up() error {
 		say("is up already; KUBECONFIG=%s", c.kubeconfig())
 		return nil
 	}
+	if err := errors.Join(c.settleNodeIP(), c.checkPorts()); err != nil {
+		return err
+	}
 	steps := []func() error{
-		c.settleNodeIP,
 		c.makePKI,
 		c.prepareKernel,
 		// Its images load while the control plane starts.
