@@ -27,6 +27,8 @@ type Memory struct {
 	// instead of doing it. After runs after it and can hide its success.
 	Before func(op, key string) error
 	After  func(op, key string) error
+	// Clock, where set, is the store's clock instead of its own.
+	Clock func() time.Time
 
 	mu      sync.Mutex
 	now     time.Time
@@ -48,6 +50,14 @@ func NewMemory() *Memory {
 func (m *Memory) Now() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.time()
+}
+
+// time is now; the lock is held.
+func (m *Memory) time() time.Time {
+	if m.Clock != nil {
+		return m.Clock()
+	}
 	return m.now
 }
 
@@ -109,14 +119,14 @@ func (m *Memory) Remove(key string) {
 
 func (m *Memory) set(key string, body []byte) objectstore.Info {
 	sum := md5.Sum(body)
-	m.objects[key] = object{body: body, etag: hex.EncodeToString(sum[:]), modified: m.now.Truncate(time.Second)}
+	m.objects[key] = object{body: body, etag: hex.EncodeToString(sum[:]), modified: m.time().Truncate(time.Second)}
 	return m.info(key)
 }
 
 func (m *Memory) info(key string) objectstore.Info {
 	o := m.objects[key]
 	return objectstore.Info{Key: key, Size: int64(len(o.body)), ETag: o.etag,
-		LastModified: o.modified, Date: m.now.Truncate(time.Second)}
+		LastModified: o.modified, Date: m.time().Truncate(time.Second)}
 }
 
 // call runs the hooks around f.
@@ -241,7 +251,7 @@ func (m *Memory) Do(req *http.Request) (*http.Response, error) {
 	until, _ := strconv.ParseInt(q.Get("until"), 10, 64)
 	status := http.StatusNoContent
 	err := m.call(req.Context(), "presigned-delete", key, func() error {
-		if m.now.UnixNano() > until {
+		if m.time().UnixNano() > until {
 			status = http.StatusForbidden
 			return nil
 		}

@@ -22,7 +22,7 @@ func sample(t *testing.T) []byte {
 	if err := w.Pin(Pin{Entry: "main", Path: "a", OID: strings.Repeat("b", 64), Kind: PinTag, Ref: "refs/tags/v1"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(Trailer{Entries: []Entry{{Name: "main", Refs: 1}}}); err != nil {
+	if err := w.Close(&Trailer{Entries: []Entry{{Name: "main", Refs: 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

@@ -42,9 +42,9 @@ func (w *Writer) Pin(p Pin) error {
 	return w.enc.Encode(p)
 }
 
-// Close writes the trailer, filling in its counts. Without it the live set
-// stays incomplete.
-func (w *Writer) Close(t Trailer) error {
+// Close writes the trailer, after it has filled in its counts. Without it the
+// live set stays incomplete.
+func (w *Writer) Close(t *Trailer) error {
 	t.Complete, t.Versions, t.Pins = true, w.versions, w.pins
 	if err := w.enc.Encode(t); err != nil {
 		return fmt.Errorf("live set: %w", err)

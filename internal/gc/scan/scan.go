@@ -64,7 +64,7 @@ func write(res *Result, c *collector, h liveset.Header, out io.Writer) error {
 		res.Trailer.Entries[i].Pointers = pointers[res.Trailer.Entries[i].Name]
 	}
 	res.Trailer.FinishedAt = time.Now().UTC()
-	return w.Close(res.Trailer)
+	return w.Close(&res.Trailer)
 }
 
 // attempts to read an entry: a ref may vanish between listing and fetching, and

@@ -114,7 +114,7 @@ func (w *world) liveSet(run, attempt string) []byte {
 		_ = out.Pin(liveset.Pin{OID: gctest.OID(name), Size: int64(len(name)), Kind: liveset.PinBranch, Ref: "refs/heads/main", Entry: "main", Path: "p"})
 		entry.Pointers++
 	}
-	if err := out.Close(liveset.Trailer{Entries: []liveset.Entry{entry}}); err != nil {
+	if err := out.Close(&liveset.Trailer{Entries: []liveset.Entry{entry}}); err != nil {
 		w.t.Fatal(err)
 	}
 	return b.Bytes()

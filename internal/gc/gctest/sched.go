@@ -1,0 +1,201 @@
+package gctest
+
+import (
+	"context"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing/synctest"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+)
+
+// Scheduler decides at random what happens next. It runs inside a bubble of
+// testing/synctest: every call to the store stops before it is carried out and
+// before it is answered, until the scheduler lets it go on, or lets time pass.
+type Scheduler struct {
+	rng     *rand.Rand
+	waiting []chan struct{}
+	arrive  chan chan struct{}
+	// calls under way, also those whose caller has given up.
+	calls atomic.Int64
+	// pauses are drawn under a lock: callers arrive from many goroutines.
+	mu sync.Mutex
+	// LongPause is how long a call may be held up now and then.
+	LongPause time.Duration
+}
+
+// NewScheduler returns one whose decisions follow from the seed.
+func NewScheduler(seed uint64) *Scheduler {
+	return &Scheduler{rng: rand.New(rand.NewPCG(seed, 1)), arrive: make(chan chan struct{})}
+}
+
+// Stop waits until the scheduler picks the caller.
+func (s *Scheduler) Stop() {
+	time.Sleep(s.pause())
+	turn := make(chan struct{})
+	s.arrive <- turn
+	<-turn
+}
+
+func (s *Scheduler) pause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.LongPause == 0 || s.rng.IntN(60) > 0 {
+		return 0
+	}
+	return time.Duration(s.rng.Int64N(int64(s.LongPause)))
+}
+
+// Rand is a number below n that follows from the seed.
+func (s *Scheduler) Rand(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rng.IntN(n)
+}
+
+// Run picks until done says so. Now and then it lets time pass, up to tick.
+func (s *Scheduler) Run(tick time.Duration, done func() bool) {
+	go func() {
+		// Arrivals are collected by a goroutine that ends with the bubble's last.
+		for turn := range s.arrive {
+			s.waiting = append(s.waiting, turn)
+		}
+	}()
+	defer close(s.arrive)
+	for {
+		synctest.Wait()
+		if done() && s.calls.Load() == 0 {
+			return
+		}
+		// Without anybody to pick only time can help.
+		if n := len(s.waiting); n > 0 && s.Rand(8) > 0 {
+			i := s.Rand(n)
+			turn := s.waiting[i]
+			s.waiting = append(s.waiting[:i], s.waiting[i+1:]...)
+			close(turn)
+			continue
+		}
+		time.Sleep(time.Duration(s.Rand(int(tick))))
+	}
+}
+
+// Scheduled is a Memory whose calls a Scheduler orders. A call of which the
+// caller has given up may still land later.
+type Scheduled struct {
+	*Memory
+	S *Scheduler
+	// Deleted is told of each object that a presigned DELETE has removed, at once.
+	Deleted func(key string)
+}
+
+// Call carries out f as a call of a client's own, such as an upload.
+func (s Scheduled) Call(ctx context.Context, f func()) {
+	do(ctx, s.S, func() struct{} { f(); return struct{}{} }, struct{}{})
+}
+
+// do carries out f when it is its turn; the caller hears of it one turn later, or
+// gives up with its context.
+func do[T any](ctx context.Context, s *Scheduler, f func() T, lost T) T {
+	if ctx.Err() != nil {
+		return lost
+	}
+	out := make(chan T, 1)
+	s.calls.Add(1)
+	go func() {
+		defer s.calls.Add(-1)
+		s.Stop()
+		v := f()
+		s.Stop()
+		out <- v
+	}()
+	select {
+	case v := <-out:
+		return v
+	case <-ctx.Done():
+		return lost
+	}
+}
+
+type result struct {
+	body io.ReadCloser
+	info objectstore.Info
+	list []objectstore.Info
+	resp *http.Response
+	err  error
+}
+
+var lost = result{err: objectstore.ErrUnavailable}
+
+// Put implements objectstore.Bucket.
+func (s Scheduled) Put(ctx context.Context, key string, body io.Reader, size int64, cond objectstore.Condition) (objectstore.Info, error) {
+	r := do(ctx, s.S, func() (r result) {
+		r.info, r.err = s.Memory.Put(context.WithoutCancel(ctx), key, body, size, cond)
+		return r
+	}, lost)
+	return r.info, r.err
+}
+
+// Get implements objectstore.Bucket.
+func (s Scheduled) Get(ctx context.Context, key, etag string) (io.ReadCloser, objectstore.Info, error) {
+	r := do(ctx, s.S, func() (r result) {
+		r.body, r.info, r.err = s.Memory.Get(context.WithoutCancel(ctx), key, etag)
+		return r
+	}, lost)
+	return r.body, r.info, r.err
+}
+
+// Head implements objectstore.Bucket.
+func (s Scheduled) Head(ctx context.Context, key string) (objectstore.Info, error) {
+	r := do(ctx, s.S, func() (r result) {
+		r.info, r.err = s.Memory.Head(context.WithoutCancel(ctx), key)
+		return r
+	}, lost)
+	return r.info, r.err
+}
+
+// List implements objectstore.Bucket.
+func (s Scheduled) List(ctx context.Context, prefix, startAfter string) iter.Seq2[objectstore.Info, error] {
+	return func(yield func(objectstore.Info, error) bool) {
+		r := do(ctx, s.S, func() (r result) {
+			for i, err := range s.Memory.List(context.WithoutCancel(ctx), prefix, startAfter) {
+				r.list, r.err = append(r.list, i), err
+			}
+			return r
+		}, lost)
+		if r.err != nil {
+			yield(objectstore.Info{}, r.err)
+			return
+		}
+		for _, i := range r.list {
+			if !yield(i, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Delete implements objectstore.Bucket.
+func (s Scheduled) Delete(ctx context.Context, key, version string) error {
+	return do(ctx, s.S, func() result {
+		return result{err: s.Memory.Delete(context.WithoutCancel(ctx), key, version)}
+	}, lost).err
+}
+
+// Do carries out a presigned DELETE.
+func (s Scheduled) Do(req *http.Request) (*http.Response, error) {
+	r := do(req.Context(), s.S, func() (r result) {
+		key := req.URL.Query().Get("key")
+		had := s.Has(key)
+		r.resp, r.err = s.Memory.Do(req.WithContext(context.WithoutCancel(req.Context())))
+		if had && !s.Has(key) && s.Deleted != nil {
+			s.Deleted(key)
+		}
+		return r
+	}, lost)
+	return r.resp, r.err
+}

@@ -1,0 +1,318 @@
+package sweep
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/gc/gctest"
+	"github.com/lfs-operator/lfs-operator/internal/gc/index"
+	"github.com/lfs-operator/lfs-operator/internal/gc/scan"
+)
+
+// The times of the simulation: the quarantine is longer than the sum of the
+// three times that it must cover.
+const (
+	simAction     = 20 * time.Second // from a batch's answer to the end of the upload
+	simPush       = 20 * time.Second // from there to the ref
+	simQuarantine = index.AnswerWithin + simAction + simPush + 2*time.Second
+	simKeep       = 2
+	simLength     = 20 * time.Minute
+)
+
+// sim runs the real code of sweeps and of the server's guard, two of each,
+// against clients that push, in an order that a seed decides.
+type sim struct {
+	*world
+	store Scheduled
+	sched *gctest.Scheduler
+	seed  uint64
+
+	mu sync.Mutex
+	// owed says which object each client has been promised, or has uploaded.
+	owed [simClients]string
+	// tips of each path; the versions stand in world.history, newest first.
+	tips map[string]string
+
+	there, rescued, deleted, uploaded int
+}
+
+// Scheduled is gctest's.
+type Scheduled = gctest.Scheduled
+
+const simClients = 3
+
+func newSim(t *testing.T, seed uint64) *sim {
+	w := newWorld(t)
+	w.store.Clock = time.Now
+	w.store.Set(prefix.Owner(), `{"uid":"uid"}`)
+	w.config.GC.GracePeriod = "0s"
+	w.config.GC.Quarantine = simQuarantine.String()
+	w.config.GC.DeleteLimitPercent = 100
+	w.config.Policy.KeepVersions = simKeep
+	s := &sim{world: w, seed: seed, sched: gctest.NewScheduler(seed), tips: map[string]string{}}
+	s.sched.LongPause = 2 * time.Minute
+	s.store = Scheduled{Memory: w.store, S: s.sched, Deleted: s.onDelete}
+	w.limits = Limits{AnswerWithin: index.AnswerWithin, Lease: time.Minute, Expiry: 5 * time.Second, ScanAge: 2 * time.Minute, Group: 2}
+	return s
+}
+
+// onDelete is the invariant: nothing that a client was told is there, that it has
+// uploaded, or that a ref needs, is ever deleted.
+func (s *sim) onDelete(key string) {
+	oid, _ := prefix.OIDOf(key)
+	name := gctest.NameOf(oid)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deleted++
+	if slices.Contains(s.owed[:], name) {
+		s.t.Errorf("seed %d: %s was deleted, and a client was promised it", s.seed, name)
+	}
+	if s.needed(name) {
+		s.t.Errorf("seed %d: %s was deleted, and a ref needs it", s.seed, name)
+	}
+}
+
+func (s *sim) needed(name string) bool {
+	for path, versions := range s.history {
+		if s.tips[path] == name || slices.Contains(versions[:min(simKeep, len(versions))], name) {
+			return true
+		}
+	}
+	return false
+}
+
+// client pushes until the end, through one replica of the server.
+func (s *sim) client(id int, r *replica, end time.Time) {
+	for time.Now().Before(end) {
+		time.Sleep(time.Duration(s.sched.Rand(int(20 * time.Second))))
+		path := fmt.Sprint("path", s.sched.Rand(2))
+		s.push(id, r, path, fmt.Sprint(path, "-v", s.sched.Rand(5)))
+		s.mu.Lock()
+		s.owed[id] = ""
+		s.mu.Unlock()
+	}
+}
+
+func (s *sim) push(id int, r *replica, path, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), simAction)
+	defer cancel()
+	switch r.batch(id, name) {
+	case "there":
+	case "upload":
+		time.Sleep(time.Duration(s.sched.Rand(int(simAction / 2))))
+		landed := false
+		s.store.Call(ctx, func() {
+			if ctx.Err() != nil {
+				return // the store refuses an upload whose time is over
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.upload(name)
+			s.owed[id], landed = name, true
+			s.uploaded++
+		})
+		if s.mu.Lock(); !landed {
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+	default:
+		return
+	}
+	since := time.Now()
+	time.Sleep(time.Duration(s.sched.Rand(int(simPush * 5 / 4))))
+	if time.Since(since) >= simPush || s.sched.Rand(4) == 0 {
+		return // gives up
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tips[path] = name
+	if !slices.Contains(s.history[path], name) {
+		s.history[path] = slices.Insert(s.history[path], 0, name)
+	}
+}
+
+// replica is a server with a memory of its own.
+type replica struct {
+	*sim
+	guard *index.Guard
+	known map[string]string // name to generation, guarded by mu
+}
+
+func (r *replica) batch(id int, name string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), index.AnswerWithin)
+	defer cancel()
+	v, err := r.guard.Begin(ctx)
+	if err != nil {
+		return "later"
+	}
+	state := v.State(gctest.OID(name))
+	if state == index.Deleting {
+		return "later"
+	}
+	if state == index.Condemned {
+		if v.Rescue(ctx, gctest.OID(name)) != nil {
+			return "later"
+		}
+	}
+	r.mu.Lock()
+	present := state == index.None && r.known[name] == v.Generation()
+	r.mu.Unlock()
+	if !present {
+		_, err := r.store.Head(ctx, prefix.Object(gctest.OID(name)))
+		present = err == nil
+		if ctx.Err() != nil {
+			return "later"
+		}
+	}
+	if !time.Now().Before(v.Deadline) {
+		return "later"
+	}
+	return r.reply(id, name, v, state, present)
+}
+
+func (r *replica) reply(id int, name string, v index.View, state index.State, present bool) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !present {
+		return "upload"
+	}
+	if state == index.None {
+		r.known[name] = v.Generation()
+	} else {
+		r.rescued++
+	}
+	r.there++
+	r.owed[id] = name
+	if !r.world.store.Has(prefix.Object(gctest.OID(name))) {
+		r.t.Errorf("seed %d: a client was told that %s is there, and it is not", r.seed, name)
+	}
+	return "there"
+}
+
+// collect is a series of runs, each of which may be killed at any moment.
+func (s *sim) collect(id int, end time.Time) {
+	for n := 0; time.Now().Before(end); n++ {
+		time.Sleep(time.Duration(s.sched.Rand(int(simQuarantine))))
+		ctx, cancel := context.WithCancel(context.Background())
+		if s.sched.Rand(3) == 0 {
+			time.AfterFunc(time.Duration(s.sched.Rand(int(40*time.Second))), cancel)
+		}
+		s.once(ctx, fmt.Sprintf("run-%d-%d", id, n))
+		cancel()
+	}
+}
+
+// once scans, path by path, and sweeps.
+func (s *sim) once(ctx context.Context, run string) {
+	body := fmt.Sprintf(`{"run":%q,"attempt":"a"}`, run)
+	s.store.Call(ctx, func() { s.world.store.Set(prefix.GCScan(scan.BeginName(run)), body) })
+	// The scan looks at one path after the other, and starts only once its
+	// begin is in the store.
+	if ctx.Err() != nil {
+		return
+	}
+	seen := world{t: s.t, config: s.config, history: map[string][]string{}}
+	for _, path := range []string{"path0", "path1"} {
+		s.sched.Stop()
+		s.mu.Lock()
+		if versions := s.history[path]; len(versions) > 0 {
+			seen.history[path] = slices.Clone(versions)
+			seen.pins = append(seen.pins, s.tips[path])
+		}
+		s.mu.Unlock()
+	}
+	live := string(seen.liveSet(run, "a"))
+	s.store.Call(ctx, func() { s.world.store.Set(prefix.GCScan(run), live) })
+	o := s.options(run)
+	o.Bucket, o.Do, o.Sleep = s.store, s.store.Do, nil
+	_, _ = Run(ctx, o)
+}
+
+// drain is what remains to be done when everybody has gone home: nothing that
+// the policy does not keep may stay for ever.
+func (s *sim) drain() {
+	s.sched.LongPause = 0
+	for n := range 4 {
+		time.Sleep(2 * simQuarantine)
+		s.once(context.Background(), fmt.Sprint("last-", n))
+	}
+	for _, key := range s.world.store.Keys(prefix.Objects()) {
+		oid, _ := prefix.OIDOf(key)
+		if name := gctest.NameOf(oid); !s.needed(name) && s.named(name) {
+			s.t.Errorf("seed %d: %s is left over", s.seed, name)
+		}
+	}
+	if e := s.entries(); e != "" {
+		s.t.Errorf("seed %d: the index still has %s", s.seed, e)
+	}
+}
+
+func (s *sim) named(name string) bool {
+	for _, versions := range s.history {
+		if slices.Contains(versions, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sim) play() {
+	end := time.Now().Add(simLength)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		var actors sync.WaitGroup
+		for r := range 2 {
+			replica := &replica{sim: s, guard: index.NewGuard(s.store, prefix), known: map[string]string{}}
+			for id := r; id < simClients; id += 2 {
+				actors.Go(func() { s.client(id, replica, end) })
+			}
+		}
+		for id := range 2 {
+			actors.Go(func() { s.collect(id, end) })
+		}
+		actors.Wait()
+		s.drain()
+	}()
+	s.sched.Run(500*time.Millisecond, func() bool {
+		select {
+		case <-finished:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+// TestSchedules plays random schedules; GC_SCHEDULES says how many, GC_SEED the
+// first of them.
+func TestSchedules(t *testing.T) {
+	schedules, first := envInt("GC_SCHEDULES", 60), envInt("GC_SEED", 1)
+	var there, rescued, deleted, uploaded int
+	for seed := first; seed < first+schedules && !t.Failed(); seed++ {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSim(t, uint64(seed))
+			s.play()
+			there, rescued, deleted, uploaded = there+s.there, rescued+s.rescued, deleted+s.deleted, uploaded+s.uploaded
+		})
+	}
+	t.Logf("%d schedules: %d told there, %d of them of condemned objects, %d uploads, %d deletes", schedules, there, rescued, uploaded, deleted)
+	if there == 0 || rescued == 0 || deleted == 0 || uploaded == 0 {
+		t.Error("the schedules are too tame to show anything")
+	}
+}
+
+func envInt(name string, fallback int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return fallback
+}
