@@ -7,6 +7,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 export CGO_ENABLED := 0
+# The flags of hack/build-tool.sh: what Kubernetes, the product and its tests
+# share is then compiled once.
+export GOFLAGS := $(GOFLAGS) -trimpath
 
 ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 
