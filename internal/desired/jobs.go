@@ -33,10 +33,6 @@ func CheckJob(in Inputs, attempt string) *batchv1ac.JobApplyConfiguration {
 
 const checkWorkSize = "1Gi"
 
-// EnvPurgeConfig holds the configuration of a purge: by then the ConfigMap may
-// be gone.
-const EnvPurgeConfig = "LFS_PURGE_CONFIG"
-
 // PurgeJob deletes everything under the repository's prefix. It must outlive
 // the other children, which garbage collection of the cluster may take before
 // it: so it has no owner reference, no ConfigMap and no ServiceAccount of ours.
@@ -50,7 +46,7 @@ func PurgeJob(in Inputs) (*batchv1ac.JobApplyConfiguration, error) {
 	}
 	mounts := storeMounts(in)
 	purge := container(in, ContainerPurge, gcDefaults(), "purge").
-		WithEnv(corev1ac.EnvVar().WithName(EnvPurgeConfig).WithValue(string(rendered)))
+		WithEnv(corev1ac.EnvVar().WithName(serverconfig.EnvPurgeConfig).WithValue(string(rendered)))
 	spec := podSpec(in).
 		WithServiceAccountName("default").
 		WithRestartPolicy(corev1.RestartPolicyNever).

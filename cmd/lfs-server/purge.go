@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/purge"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+// purgeData deletes everything that a deleted repository left in the store. Its
+// configuration comes by an environment variable alone, so that nobody runs it
+// by mistake beside a server.
+func purgeData(ctx context.Context, args []string) error {
+	o := sweepOptions{}
+	fs := flag.NewFlagSet("lfs-server purge", flag.ContinueOnError)
+	fs.StringVar(&o.credentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", serverconfig.StoreCredentialsDir), "`folder` with the object store's credentials")
+	fs.StringVar(&o.caFile, "ca-file", env("LFS_CA_FILE", serverconfig.StoreCAFile), "certificate authority of the object store")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	raw := os.Getenv(serverconfig.EnvPurgeConfig)
+	if raw == "" {
+		return usageError{errors.New(serverconfig.EnvPurgeConfig + " must hold the configuration; the operator sets it")}
+	}
+	cfg, err := serverconfig.Parse([]byte(raw))
+	if err != nil {
+		return err
+	}
+	to, err := o.connect(cfg)
+	if err != nil {
+		return err
+	}
+	st := cfg.Storage
+	report, err := purge.Run(ctx, to.Bucket, layout.Prefix(st.Prefix), cfg.Repository.UID)
+	if report.Nothing != "" {
+		fmt.Printf("nothing to delete: %s\n", report.Nothing)
+		return nil
+	}
+	fmt.Printf("deleted %d objects under %q of bucket %q\n", report.Deleted, st.Prefix, st.Bucket)
+	if err != nil {
+		return fmt.Errorf("the store at %s: %s", st.Endpoint, objectstore.Cause(err))
+	}
+	return nil
+}
