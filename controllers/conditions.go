@@ -54,9 +54,17 @@ func conclude(p *pass, end error) {
 	p.put(v1alpha1.ConditionStalled, stalled(ready))
 	p.put(v1alpha1.ConditionFieldsSupported, fieldsSupported(p))
 	p.put(v1alpha1.ConditionServerAvailable, serverAvailable(p))
-	p.put(v1alpha1.ConditionStoreReady, storeReady(p, ready))
-	p.put(v1alpha1.ConditionHistoryReadable, historyReadable(p))
-	p.put(v1alpha1.ConditionGarbageCollected, garbageCollected(p))
+	for kind, decide := range map[string]func(*pass) *verdict{
+		v1alpha1.ConditionStoreReady:       storeReady,
+		v1alpha1.ConditionHistoryReadable:  historyReadable,
+		v1alpha1.ConditionGarbageCollected: garbageCollected,
+	} {
+		v := p.held(kind)
+		if v == nil || p.repo.Spec.Suspend {
+			v = decide(p)
+		}
+		p.put(kind, v)
+	}
 	slices.SortStableFunc(p.repo.Status.Conditions, func(a, b metav1.Condition) int {
 		return order(a.Type) - order(b.Type)
 	})

@@ -44,7 +44,19 @@ func (r *LFSRepositoryReconciler) letGo(ctx context.Context, p *pass) error {
 		return r.release(ctx, p)
 	}
 	p.in.Repository, p.in.Install, p.in.Location = p.live, r.Install, *p.repo.Status.Location
-	return nil
+	return r.namespaceLives(ctx, p)
+}
+
+// namespaceLives releases a repository whose namespace is being deleted: no Job
+// can run there any more, and the resource must not hold up the namespace.
+func (r *LFSRepositoryReconciler) namespaceLives(ctx context.Context, p *pass) error {
+	probe := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: p.repo.Namespace, Name: desired.PurgeJobName(p.repo.Name) + "-probe"}}
+	if err := r.Create(ctx, probe, client.DryRunAll); !apply.IsTerminating(err) {
+		return nil // any other answer comes from a namespace that lives
+	}
+	p.event(warning, "DataRetained", "Delete", "the namespace is being deleted, so no Job can delete the data; it stays under prefix %q of bucket %q",
+		p.in.Location.Prefix, p.in.Location.Bucket)
+	return r.release(ctx, p)
 }
 
 // errGone ends a pass over an object that the operator has no more to do with.
@@ -105,7 +117,7 @@ func (r *LFSRepositoryReconciler) purge(ctx context.Context, p *pass) error {
 	case batchv1.JobFailed:
 		// It goes by its time to live, and the next one takes its place.
 		return &waitingError{v1alpha1.ReasonDeleting, fmt.Sprintf(
-			"Job %s could not delete the data and will be run again: %s; look at its log: kubectl logs job/%s; %s", job.Name, message, job.Name, wayOut), recheck}
+			"the data could not be deleted, which will be tried again: %s; %s", p.describeFailure(job, message), wayOut), recheck}
 	default:
 		return &waitingError{v1alpha1.ReasonDeleting, fmt.Sprintf("Job %s deletes the data; %s", job.Name, wayOut), recheck}
 	}
@@ -116,14 +128,7 @@ func (r *LFSRepositoryReconciler) startPurge(ctx context.Context, p *pass, wayOu
 	if err != nil {
 		return err
 	}
-	err = r.Applier.Create(ctx, job)
-	if apply.IsTerminating(err) {
-		// No Job can run here any more. The resource must not hold up the namespace.
-		p.event(warning, "DataRetained", "Delete", "the namespace is being deleted, so no Job can delete the data; it stays under prefix %q of bucket %q",
-			p.in.Location.Prefix, p.in.Location.Bucket)
-		return r.release(ctx, p)
-	}
-	if err != nil {
+	if err := r.Applier.Create(ctx, job); err != nil {
 		before := len(p.problems)
 		if err = r.sortErrors(p, err); err == nil && len(p.problems) > before {
 			return &waitingError{v1alpha1.ReasonDeleting, p.problems[before].message + "; " + wayOut, recheck}

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,13 +34,13 @@ func serverAvailable(p *pass) *verdict {
 }
 
 // storeReady passes on what the servers found of the store.
-func storeReady(p *pass, ready *verdict) *verdict {
+func storeReady(p *pass) *verdict {
 	s := p.server.store
 	switch {
 	case p.repo.Spec.Suspend:
 		return unknown(v1alpha1.ReasonSuspended, "no server runs that could look")
 	case s == nil:
-		return unknown(ready.reason, "no server has answered: "+ready.message)
+		return unknown(v1alpha1.ReasonServerUnreachable, "no server has answered yet")
 	case s.Ready:
 		return yes(serverstatus.ReasonStoreReady, "the store is reachable, takes the credentials, and does what is needed of it")
 	case s.Reason == serverstatus.ReasonChecking:
@@ -123,7 +124,38 @@ func (p *pass) jobFailure(component string, since time.Time, reported string) st
 	if done != batchv1.JobFailed || !failedAt(newest).After(since) {
 		return ""
 	}
-	return fmt.Sprintf("Job %s failed: %s; look at its log: kubectl logs job/%s --all-containers", newest.Name, message, newest.Name)
+	return p.describeFailure(newest, message)
+}
+
+// describeFailure says why a Job failed: the last lines of its log where a pod
+// still tells, else where to look.
+func (p *pass) describeFailure(job *batchv1.Job, message string) string {
+	if words := p.lastWords(job); words != "" {
+		return fmt.Sprintf("Job %s failed: %s", job.Name, words)
+	}
+	return fmt.Sprintf("Job %s failed: %s; look at its log: kubectl logs job/%s --all-containers", job.Name, message, job.Name)
+}
+
+// lastWords is what a failed container of a Job said in the end.
+func (p *pass) lastWords(job *batchv1.Job) string {
+	for i := range p.pods {
+		pod := &p.pods[i]
+		if pod.Labels[batchv1.JobNameLabel] != job.Name {
+			continue
+		}
+		for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+			if t := c.State.Terminated; t != nil && t.ExitCode != 0 && t.Message != "" {
+				return lastLine(t.Message)
+			}
+		}
+	}
+	return ""
+}
+
+// lastLine is where programs say why they end.
+func lastLine(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
 }
 
 func failedAt(job *batchv1.Job) time.Time {

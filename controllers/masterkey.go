@@ -25,6 +25,10 @@ const (
 // +kubebuilder:rbac:groups="",namespace=lfs-operator-system,resources=secrets,verbs=get;create
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=lfs-operator-system,resources=leases,verbs=get;create;update
 
+// Leader election tells by events of the old API who leads.
+//
+// +kubebuilder:rbac:groups="",namespace=lfs-operator-system,resources=events,verbs=create;patch
+
 // LoadMaster reads the operator's key, and makes one where there is none. Of
 // several operators that start at the same time one makes it and all use it.
 func LoadMaster(ctx context.Context, c client.Client, namespace string) (*derive.Master, error) {

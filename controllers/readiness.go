@@ -104,6 +104,9 @@ func unanswered(p *pass, _ error) *verdict {
 		return unknown(v1alpha1.ReasonServerUnreachable, p.server.err.Error())
 	}
 	if p.server.answered < p.server.expected || p.server.expected == 0 {
+		if held := p.held(v1alpha1.ConditionReady); held != nil {
+			return held
+		}
 		return unknown(v1alpha1.ReasonProgressing, "the server has not been asked yet")
 	}
 	return nil
@@ -141,6 +144,20 @@ func storeNotReady(p *pass, _ error) *verdict {
 		return no(s.Reason, s.Message)
 	default:
 		return no(s.Reason, s.Message).needsPerson()
+	}
+}
+
+// held is the verdict of an earlier pass on this generation, for as long as the
+// servers have not been asked: after a restart of the operator, or beside a new
+// pod. Not to have asked yet is no news.
+func (p *pass) held(kind string) *verdict {
+	was := meta.FindStatusCondition(p.live.Status.Conditions, kind)
+	if was == nil || was.ObservedGeneration != p.repo.Generation || p.server.err != nil || p.server.answered == p.server.expected && p.server.expected > 0 {
+		return nil
+	}
+	return &verdict{
+		status: was.Status, reason: was.Reason, message: was.Message,
+		person: kind == v1alpha1.ConditionReady && conditionTrue(p.live, v1alpha1.ConditionStalled),
 	}
 }
 

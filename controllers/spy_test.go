@@ -138,4 +138,3 @@ func checkInvariants(t *testing.T, repo *v1alpha1.LFSRepository) {
 		complain("Ready without StoreReady")
 	}
 }
-

@@ -5,46 +5,52 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lfs-operator/lfs-operator/controllers/poll"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
-// annotationConfig on a pod names the configuration that it was last asked to
-// look at. It means nothing to the server.
-const annotationConfig = "lfs-operator.dev/config"
+// annotationMounts on a pod names the configuration and keys that it was last
+// asked to look at. It means nothing to the server.
+const annotationMounts = "lfs-operator.dev/mounts"
 
-// nudge makes a changed configuration reach a pod at once. The kubelet refreshes
-// mounted files of a pod whenever the pod changes, and else about once a minute:
-// so each pod that still works by another configuration gets an annotation, once
-// per configuration.
+// nudge makes changed files reach a pod at once. The kubelet refreshes what is
+// mounted whenever a pod changes, and else about once a minute: so each pod that
+// still works by something older gets an annotation, once per change.
 func (r *LFSRepositoryReconciler) nudge(ctx context.Context, p *pass) error {
-	if p.server.inForce || p.server.answered == 0 {
-		return nil
+	mounts := p.set.ConfigHash
+	if keys := secretRecord(p.repo, desired.KeysSecretName(p.repo.Name)); keys != nil {
+		mounts += "." + keys.UID
 	}
 	mem := r.memory.of(p.key(), p.repo.UID)
-	pods := p.serverPods()
-	for i := range pods {
-		pod := &pods[i]
-		if pod.Annotations[annotationConfig] == p.set.ConfigHash || mem.nudged[pod.UID] == p.set.ConfigHash || r.hasLoaded(p, pod.Name) {
+	for _, a := range r.Poller.Answers(p.key()) {
+		pod := p.pod(a.Target.Name)
+		if pod == nil || upToDate(a, p.set.ConfigHash) || pod.Annotations[annotationMounts] == mounts || mem.nudged[pod.UID] == mounts {
 			continue
 		}
-		patch := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, pod.UID, annotationConfig, p.set.ConfigHash)
+		patch := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, pod.UID, annotationMounts, mounts)
 		target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
 		target.SetGroupVersionKind(podKind)
-		if err := r.Patch(ctx, target, client.RawPatch(mergePatch, patch), client.FieldOwner(fieldManager)); client.IgnoreNotFound(err) != nil {
+		err := r.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldManager))
+		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("Pod/%s: %w", pod.Name, err)
 		}
-		mem.nudged[pod.UID] = p.set.ConfigHash
+		mem.nudged[pod.UID] = mounts
 	}
 	return nil
 }
 
-// hasLoaded is true for a pod that answered with the wanted configuration, or
-// has not answered yet: that one is starting and reads the newest anyway.
-func (r *LFSRepositoryReconciler) hasLoaded(p *pass, pod string) bool {
-	for _, a := range r.Poller.Answers(p.key()) {
-		if a.Target.Name == pod && a.Err == nil {
-			return a.Status.Config.Hash == p.set.ConfigHash
-		}
+// upToDate is true for a server that works by the wanted configuration and keys.
+// One that did not answer is not known to be behind: it may be starting, and
+// then it reads the newest anyway.
+func upToDate(a poll.Answer, hash string) bool {
+	if a.Err != nil {
+		return true
 	}
-	return true
+	reason := a.Status.Store.Reason
+	return a.Status.Config.Hash == hash &&
+		reason != serverstatus.ReasonSigningKeysMissing && reason != serverstatus.ReasonSigningKeysMismatched
 }

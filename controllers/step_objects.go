@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -33,13 +34,22 @@ func (r *LFSRepositoryReconciler) build(_ context.Context, p *pass) error {
 }
 
 // apply brings them into the cluster. One that is foreign or refused does not
-// keep the others away.
+// keep the others away, but no pod is made that could not run: what stood in its
+// way would have to be found out by the kubelet, again and again.
 func (r *LFSRepositoryReconciler) apply(ctx context.Context, p *pass) error {
-	return r.sortErrors(p, r.Applier.Apply(ctx, p.live, p.set.Objects))
+	before := len(p.problems)
+	if err := r.sortErrors(p, r.Applier.Apply(ctx, p.live, p.set.Base)); err != nil {
+		return err
+	}
+	objects := p.set.Rest
+	if len(p.problems) == before {
+		objects = slices.Concat(p.set.Workloads, p.set.Rest)
+	}
+	return r.sortErrors(p, r.Applier.Apply(ctx, p.live, objects))
 }
 
 // prune removes what earlier generations of the spec wanted.
 func (r *LFSRepositoryReconciler) prune(ctx context.Context, p *pass) error {
 	labels := map[string]string{v1alpha1.LabelRepositoryUID: string(p.repo.UID)}
-	return r.sortErrors(p, r.Applier.Prune(ctx, p.live, labels, childKinds, p.set.Objects))
+	return r.sortErrors(p, r.Applier.Prune(ctx, p.live, labels, childKinds, p.set.All()))
 }

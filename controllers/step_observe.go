@@ -56,6 +56,16 @@ func (p *pass) serverPods() []corev1.Pod {
 	return out
 }
 
+// pod finds a pod by its name.
+func (p *pass) pod(name string) *corev1.Pod {
+	for i := range p.pods {
+		if p.pods[i].Name == name && p.pods[i].DeletionTimestamp == nil {
+			return &p.pods[i]
+		}
+	}
+	return nil
+}
+
 // rollout says how far the Deployment is.
 type rollout struct {
 	// current is true when the Deployment controller has seen the last change

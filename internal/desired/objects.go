@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
@@ -8,14 +10,17 @@ import (
 
 // Set is what a repository becomes, Secrets and Jobs aside.
 type Set struct {
-	// Objects in the order in which they are applied: what a pod needs to start
-	// stands before the Deployment.
-	Objects []runtime.ApplyConfiguration
+	// Base is what pods cannot do without, Rest what needs no pod, and Workloads
+	// are what makes pods. They are applied in this order.
+	Base, Rest, Workloads []runtime.ApplyConfiguration
 	// ConfigHash names the configuration that the server is to load.
 	ConfigHash string
 	// HistoryRevision names the history list in it; empty without history.
 	HistoryRevision string
 }
+
+// All objects of the set.
+func (s Set) All() []runtime.ApplyConfiguration { return slices.Concat(s.Base, s.Rest, s.Workloads) }
 
 // Objects builds the set.
 func Objects(in Inputs) (Set, error) {
@@ -25,15 +30,9 @@ func Objects(in Inputs) (Set, error) {
 		return Set{}, err
 	}
 	return Set{
-		Objects: []runtime.ApplyConfiguration{
-			configMap(in, rendered),
-			serviceAccount(in),
-			deployment(in),
-			service(in),
-			networkPolicy(in),
-			podDisruptionBudget(in),
-			cronJob(in),
-		},
+		Base:            []runtime.ApplyConfiguration{configMap(in, rendered), serviceAccount(in)},
+		Rest:            []runtime.ApplyConfiguration{service(in), networkPolicy(in), podDisruptionBudget(in)},
+		Workloads:       []runtime.ApplyConfiguration{deployment(in), cronJob(in)},
 		ConfigHash:      serverconfig.Hash(rendered),
 		HistoryRevision: config.HistoryRevision,
 	}, nil

@@ -84,6 +84,8 @@ func container(in Inputs, name string, resources corev1.ResourceRequirements, ar
 		WithName(name).
 		WithImage(in.Install.Image).
 		WithImagePullPolicy(corev1.PullIfNotPresent).
+		// The last lines of a log say more than an exit code.
+		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
 		WithCommand(serverBinary).
 		WithArgs(args...).
 		WithResources(corev1ac.ResourceRequirements().

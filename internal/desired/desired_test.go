@@ -1,0 +1,294 @@
+package desired
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// repository is the least that a valid LFSRepository says.
+func repository() *v1alpha1.LFSRepository {
+	return &v1alpha1.LFSRepository{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "models", UID: "4793af78-cfa9-48a9-9bf2-51ad6127130b"},
+		Spec: v1alpha1.LFSRepositorySpec{
+			Storage: &v1alpha1.Storage{
+				Endpoint:             "https://s3.example.com",
+				CredentialsSecretRef: v1alpha1.LocalReference{Name: "store-credentials"},
+			},
+			Bucket: "team-a-models",
+		},
+	}
+}
+
+// inputs of a repository, with secrets that are the same in every run.
+func inputs(repo *v1alpha1.LFSRepository) Inputs {
+	return Inputs{
+		Repository: repo,
+		Policy:     v1alpha1.ResolvePolicy(repo, nil),
+		Location:   v1alpha1.Location{Endpoint: "https://s3.example.com", Bucket: "team-a-models", Prefix: "team-a/models-1/"},
+		Credentials: Credentials{
+			Tokens:      []Token{{Name: DefaultToken, Scope: v1alpha1.ScopeWrite, Generation: 1, Value: "lfs_token"}},
+			StatusToken: "status-token",
+			ScanToken:   "scan-token",
+			SigningKeys: []SigningKey{{ID: "k1", Key: []byte("a signing key"), Signs: true}},
+		},
+		Install: Install{Image: "lfs-operator:v1", OperatorNamespace: "lfs-operator-system", ClusterDomain: "cluster.local"},
+	}
+}
+
+// cases of what an LFSRepository can say, each a golden file.
+func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
+	return map[string]func(*v1alpha1.LFSRepository, *Inputs){
+		"minimal": func(*v1alpha1.LFSRepository, *Inputs) {},
+		"full":    full,
+		"suspended": func(r *v1alpha1.LFSRepository, _ *Inputs) {
+			r.Spec.Suspend = true
+			r.Spec.Server = &v1alpha1.Server{Replicas: ptr.To[int32](3)}
+		},
+		"rotated": func(_ *v1alpha1.LFSRepository, in *Inputs) {
+			until := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			t := &in.Credentials.Tokens[0]
+			t.Generation, t.Value, t.Previous, t.PreviousUntil = 2, "lfs_token_2", "lfs_token", &until
+		},
+	}
+}
+
+func full(r *v1alpha1.LFSRepository, in *Inputs) {
+	until := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	r.Spec.Storage.PublicEndpoint = "https://public.example.com"
+	r.Spec.Storage.Region = "eu-1"
+	r.Spec.Storage.AddressingStyle = v1alpha1.AddressingVirtualHosted
+	r.Spec.Storage.CASecretRef = &v1alpha1.LocalReference{Name: "store-ca"}
+	r.Spec.Storage.CreateBucket = true
+	r.Spec.Threshold = ptr.To(resource.MustParse("10M"))
+	r.Spec.SuffixRules = []string{".custom"}
+	r.Spec.KeepVersions = ptr.To[int32](10)
+	r.Spec.Quota = ptr.To(resource.MustParse("500Gi"))
+	r.Spec.History = []v1alpha1.HistorySource{
+		{Name: "main", URL: "https://git.example.com/models.git", SecretRef: &v1alpha1.LocalReference{Name: "git-read"}},
+		{Name: "fork.with.dots", URL: "https://git.example.com/fork.git"},
+	}
+	r.Spec.GC = &v1alpha1.GarbageCollection{
+		Mode: v1alpha1.GCDelete, Schedule: "17 3 * * *", TimeZone: "Europe/Berlin",
+		GracePeriod: &metav1.Duration{Duration: time.Hour}, Quarantine: &metav1.Duration{Duration: 2 * time.Hour},
+		OrphanAfter: &metav1.Duration{Duration: 720 * time.Hour}, DeleteLimit: "10%",
+		Rules: []v1alpha1.GCRule{
+			{Path: "release/**", Keep: v1alpha1.GCKeep{All: ptr.To(true)}},
+			{Suffix: ".ckpt", Keep: v1alpha1.GCKeep{Age: &metav1.Duration{Duration: 2160 * time.Hour}}},
+			{Path: "checkpoints/**", Keep: v1alpha1.GCKeep{Versions: ptr.To[int32](2)}},
+		},
+	}
+	r.Spec.Multipart = &v1alpha1.Multipart{Threshold: ptr.To(resource.MustParse("200M")), PartSize: ptr.To(resource.MustParse("64Mi"))}
+	r.Spec.Access = &v1alpha1.Access{AnonymousRead: true, Tokens: []v1alpha1.AccessToken{{Name: "ci", Scope: v1alpha1.ScopeRead}}}
+	r.Spec.Server = &v1alpha1.Server{
+		Replicas: ptr.To[int32](2),
+		Resources: &corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
+			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")},
+		},
+		PodTemplate: &v1alpha1.PodTemplate{
+			Labels:            map[string]string{"team": "a", LabelComponent: "stolen"},
+			Annotations:       map[string]string{"note": "hello"},
+			NodeSelector:      map[string]string{"disk": "fast"},
+			Tolerations:       []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: ptr.To[int64](60)}},
+			ImagePullSecrets:  []v1alpha1.LocalReference{{Name: "pull"}},
+			PriorityClassName: "high",
+		},
+	}
+	r.Spec.Exposure = &v1alpha1.Exposure{Endpoints: []v1alpha1.Endpoint{
+		{Host: "lfs.example.com"},
+		{Host: "lfs.internal:8443", StoreEndpoint: "http://store.internal:9000"},
+	}}
+	in.Credentials.Tokens = append(in.Credentials.Tokens, Token{Name: "ci", Scope: v1alpha1.ScopeRead, Generation: 1, Value: "lfs_ci", ExpiresAt: &until})
+}
+
+// TestGolden compares everything that a repository becomes with a file.
+func TestGolden(t *testing.T) {
+	for name, change := range cases() {
+		t.Run(name, func(t *testing.T) {
+			repo := repository()
+			in := inputs(repo)
+			change(repo, &in)
+			in.Policy = v1alpha1.ResolvePolicy(repo, nil)
+			before := repo.DeepCopy()
+			golden(t, filepath.Join("testdata", name+".yaml"), render(t, in))
+			if diff := cmp.Diff(before, repo); diff != "" {
+				t.Errorf("building changed the repository: %s", diff)
+			}
+		})
+	}
+}
+
+// render is every object as YAML, in the order in which they are made.
+func render(t *testing.T, in Inputs) []byte {
+	t.Helper()
+	set, err := Objects(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	purge, err := PurgeJob(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []any
+	for _, s := range Secrets(in) {
+		all = append(all, s.Object)
+	}
+	for _, o := range set.All() {
+		all = append(all, o)
+	}
+	all = append(all, CheckJob(in, "attempt"), purge)
+	var out bytes.Buffer
+	for _, o := range all {
+		raw, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := yaml.JSONToYAML(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.WriteString("---\n")
+		out.Write(doc)
+	}
+	return out.Bytes()
+}
+
+func golden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil { //nolint:gosec // a test's own file
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (go test ./internal/desired -update writes it)", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s differs (-want +got); go test ./internal/desired -update writes it anew:\n%s", path, diff)
+	}
+}
+
+// TestConfigIsStrictlyReadable: the server refuses unknown fields, so what we
+// render must be what it knows.
+func TestConfigIsStrictlyReadable(t *testing.T) {
+	for name, change := range cases() {
+		t.Run(name, func(t *testing.T) {
+			repo := repository()
+			in := inputs(repo)
+			change(repo, &in)
+			want := ServerConfig(in)
+			raw, err := serverconfig.Marshal(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := serverconfig.Parse(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("what is read differs from what was rendered: %s", diff)
+			}
+		})
+	}
+}
+
+// TestNoSecretInOtherObjects: secrets stand in Secrets and nowhere else.
+func TestNoSecretInOtherObjects(t *testing.T) {
+	repo := repository()
+	in := inputs(repo)
+	in.Credentials.Tokens[0].Value = "SECRET-1"
+	in.Credentials.Tokens[0].Previous = "SECRET-2"
+	in.Credentials.Tokens[0].PreviousUntil = ptr.To(time.Now())
+	in.Credentials.StatusToken, in.Credentials.ScanToken = "SECRET-3", "SECRET-4"
+	in.Credentials.SigningKeys[0].Key = []byte("SECRET-5")
+	set, err := Objects(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(set.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(raw, []byte("SECRET-")) {
+		t.Errorf("a secret stands in the objects: %s", raw)
+	}
+	for _, s := range Secrets(in) {
+		if bytes.Contains([]byte(s.Revision), []byte("SECRET-")) {
+			t.Errorf("a secret stands in the revision of %s", s.Name())
+		}
+	}
+}
+
+// TestRevisionFollowsContent: a Secret is replaced when, and only when, its
+// content changes.
+func TestRevisionFollowsContent(t *testing.T) {
+	revisions := func(change func(*v1alpha1.LFSRepository, *Inputs)) map[string]string {
+		repo := repository()
+		in := inputs(repo)
+		change(repo, &in)
+		out := map[string]string{}
+		for _, s := range Secrets(in) {
+			out[s.Name()] = s.Revision
+		}
+		return out
+	}
+	base := revisions(func(*v1alpha1.LFSRepository, *Inputs) {})
+	for name, tc := range map[string]struct {
+		change func(*v1alpha1.LFSRepository, *Inputs)
+		want   []string
+	}{
+		"another policy": {func(r *v1alpha1.LFSRepository, _ *Inputs) { r.Spec.KeepVersions = ptr.To[int32](9) }, nil},
+		"another token":  {func(_ *v1alpha1.LFSRepository, in *Inputs) { in.Credentials.Tokens[0].Value = "new" }, []string{"models-lfs-access"}},
+		"another host": {func(r *v1alpha1.LFSRepository, _ *Inputs) {
+			r.Spec.Exposure = &v1alpha1.Exposure{Endpoints: []v1alpha1.Endpoint{{Host: "new.example.com"}}}
+		}, []string{"models-lfs-access"}},
+		"another key":        {func(_ *v1alpha1.LFSRepository, in *Inputs) { in.Credentials.SigningKeys[0].Key = []byte("new") }, []string{"models-lfs-keys"}},
+		"another scan token": {func(_ *v1alpha1.LFSRepository, in *Inputs) { in.Credentials.ScanToken = "new" }, []string{"models-lfs-scan"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for name, revision := range revisions(tc.change) {
+				if base[name] != revision {
+					got = append(got, name)
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("replaced (-want +got): %s", diff)
+			}
+		})
+	}
+}
+
+// TestNamesFit: the longest name of a repository still makes valid names.
+func TestNamesFit(t *testing.T) {
+	const longest = "a234567890b234567890c234567890d234567890"
+	for _, name := range []string{
+		ServerName(longest), GCName(longest), GCJobName(longest, "x"), CheckJobName(longest, "x"),
+		PurgeJobName(longest), AccessSecretName(longest), KeysSecretName(longest), ScanSecretName(longest),
+	} {
+		if len(name) > 63 {
+			t.Errorf("%s has %d characters", name, len(name))
+		}
+	}
+	if n := len(GCName(longest)); n > 52 {
+		t.Errorf("the CronJob's name has %d characters, which leaves its Jobs none", n)
+	}
+}
