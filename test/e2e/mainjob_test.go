@@ -4,12 +4,13 @@ package e2e
 
 import (
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/lfs-operator/lfs-operator/test/harness"
 )
@@ -52,7 +53,7 @@ func TestMainJob(t *testing.T) {
 	commits = append(commits, strings.TrimSpace(head))
 	env.Say("  main job: 36 MB pushed in %.1f s", time.Since(start).Seconds())
 	cloneIsSame(t, r, w)
-	waitUsage(t, r, versions+3, "36M")
+	waitUsage(t, r, versions+3, 36e6)
 
 	run, err := env.RunGC(ctx, r.Namespace, r.Name, r.Name+"-by-hand")
 	noError(t, err)
@@ -65,13 +66,13 @@ func TestMainJob(t *testing.T) {
 	run, err = env.RunGCByAnnotation(ctx, r.Namespace, r.Name, "second")
 	noError(t, err)
 	wantRun(t, run, harness.GCRun{Mode: "Delete", Kept: kept + 3, Deleted: versions - kept})
-	if run.DeletedSize != "3M" {
+	if quantity(t, run.DeletedSize) != 3e6 {
 		t.Errorf("the run deleted %s, want 3M", run.DeletedSize)
 	}
 	if st := status(t, r); st.GC.LastHandledRequest != "second" {
 		t.Errorf("status.gc.lastHandledRequest is %q, want %q", st.GC.LastHandledRequest, "second")
 	}
-	waitUsage(t, r, kept+3, "33M")
+	waitUsage(t, r, kept+3, 33e6)
 	env.Say("  main job: %d versions deleted", run.Deleted)
 
 	fetchVersions(t, r, commits, oids)
@@ -112,42 +113,51 @@ func wantRun(t *testing.T, got *harness.GCRun, want harness.GCRun) {
 	}
 }
 
-func waitUsage(t *testing.T, r *harness.Repository, objects int64, size string) {
+func waitUsage(t *testing.T, r *harness.Repository, objects, size int64) {
 	t.Helper()
-	what := fmt.Sprintf("status.usage of %d objects, %s", objects, size)
+	what := fmt.Sprintf("status.usage of %d objects, %d bytes", objects, size)
 	noError(t, env.WatchRepository(t.Context(), r.Namespace, r.Name, 45*time.Second, what, func(_ int64, st *harness.Status) (bool, string) {
 		if st.Usage == nil {
 			return false, "no usage"
 		}
-		return st.Usage.Objects == objects && st.Usage.Size == size, fmt.Sprintf("%+v", *st.Usage)
+		return st.Usage.Objects == objects && quantity(t, st.Usage.Size) == size, fmt.Sprintf("%+v", *st.Usage)
 	}))
+}
+
+// quantity reads a size in any of its forms.
+func quantity(t *testing.T, s string) int64 {
+	t.Helper()
+	q, err := resource.ParseQuantity(s)
+	noError(t, err)
+	return q.Value()
 }
 
 // wantColumns looks at the table that people see.
 func wantColumns(t *testing.T, r *harness.Repository) {
 	t.Helper()
+	size := status(t, r).Usage.Size
 	for name, tc := range map[string]struct {
 		args []string
-		want map[string]string
+		want []string
 	}{
-		"short": {nil, map[string]string{"READY": "True", "URL": r.LFSURL(), "OBJECTS": "8", "SIZE": "33M"}},
-		"wide": {[]string{"-o", "wide"}, map[string]string{"READY": "True", "URL": r.LFSURL(), "OBJECTS": "8", "SIZE": "33M",
-			"THRESHOLD": "5M", "KEEP": "5", "GC": "Delete", "REASON": "Ready"}},
+		"short": {nil, []string{"NAME=models", "READY=True", "URL=" + r.LFSURL(), "OBJECTS=8", "SIZE=" + size}},
+		"wide":  {[]string{"-o", "wide"}, []string{"SIZE=" + size, "THRESHOLD=5M", "KEEP=5", "GC=Delete", "REASON=Ready"}},
 	} {
 		out := kubectl(t, append([]string{"-n", r.Namespace, "get", "lfsr", r.Name}, tc.args...)...)
 		lines := strings.Split(out, "\n")
 		head, row := strings.Fields(lines[0]), strings.Fields(lines[len(lines)-1])
-		if len(head) != len(row) {
-			t.Errorf("%s: a column is empty:\n%s", name, out)
+		if len(head) != len(row) || !slices.Contains(head, "AGE") {
+			t.Errorf("%s: a column is empty or missing:\n%s", name, out)
 			continue
 		}
-		for _, column := range slices.Sorted(maps.Keys(tc.want)) {
-			if i := slices.Index(head, column); i < 0 || row[i] != tc.want[column] {
-				t.Errorf("%s: want %s=%s in\n%s", name, column, tc.want[column], out)
-			}
+		var cells []string
+		for i := range head {
+			cells = append(cells, head[i]+"="+row[i])
 		}
-		if !slices.Contains(head, "AGE") {
-			t.Errorf("%s: no AGE in\n%s", name, out)
+		for _, cell := range tc.want {
+			if !slices.Contains(cells, cell) {
+				t.Errorf("%s: want %s in\n%s", name, cell, out)
+			}
 		}
 	}
 }

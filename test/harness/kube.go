@@ -179,7 +179,10 @@ func (e *Env) WatchRepository(ctx context.Context, namespace, name string, limit
 // watchRepository follows one "kubectl get --watch" until see returns true.
 func watchRepository(ctx context.Context, namespace, name string, see func(*object) bool) (done bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, "kubectl", "-n", namespace, "get", "lfsrepository", name, "-o", "json", "--watch")
+	// By selector and not by name: of an object that is named, kubectl swallows
+	// what happens between its first answer and the watch.
+	cmd := exec.CommandContext(ctx, "kubectl", "-n", namespace, "get", "lfsrepositories",
+		"--field-selector", "metadata.name="+name, "-o", "json", "--watch")
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.StdoutPipe()
