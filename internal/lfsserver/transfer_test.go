@@ -1,6 +1,8 @@
 package lfsserver_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"testing"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
@@ -18,4 +20,10 @@ func TestUploadThenDownload(t *testing.T) {
 			t.Errorf("an object that is there was answered with %+v", a)
 		}
 	}
+}
+
+// base64OID is the checksum header of a content.
+func base64OID(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
