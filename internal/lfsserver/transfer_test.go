@@ -27,3 +27,5 @@ func base64OID(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
+
+func base64Of(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

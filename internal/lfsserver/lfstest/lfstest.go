@@ -63,6 +63,7 @@ type setup struct {
 	config        *serverconfig.Config
 	noCredentials bool
 	noWait        bool
+	files         map[string]string
 }
 
 // WithConfig changes the configuration.
@@ -73,6 +74,11 @@ func WithConfig(change func(*serverconfig.Config)) Option {
 // WithOptions changes the options.
 func WithOptions(change func(*lfsserver.Options)) Option {
 	return func(s *setup) { change(&s.options) }
+}
+
+// WithFile mounts a file from the start.
+func WithFile(name, content string) Option {
+	return func(s *setup) { s.files[name] = content }
 }
 
 // WithoutCredentials leaves the store's credentials out; see PutCredentials.
@@ -91,7 +97,7 @@ func Start(t testing.TB, store *assets.Store, opts ...Option) *Server {
 		URL: "http://" + api.Addr().String(), Admin: "http://" + admin.Addr().String(),
 	}
 	s.Config = defaultConfig(store, api.Addr().String())
-	set := &setup{config: &s.Config, options: lfsserver.Options{
+	set := &setup{config: &s.Config, files: map[string]string{}, options: lfsserver.Options{
 		ConfigFile: s.path("config.yaml"), CredentialsDir: s.path("credentials"), KeysDir: s.path("keys"), CAFile: s.path("ca.crt"),
 		APIListener: api, AdminListener: admin,
 		DrainDelay: time.Millisecond, ReloadInterval: 20 * time.Millisecond, UsageGap: 20 * time.Millisecond,
@@ -108,6 +114,9 @@ func Start(t testing.TB, store *assets.Store, opts ...Option) *Server {
 	if s.Config.SigningKeys == nil {
 		s.Config.SigningKeys = []serverconfig.SigningKey{{ID: "k1", Fingerprint: derive.Fingerprint(key[:]), Signs: true}}
 		s.WriteFile("keys/k1", string(key[:]))
+	}
+	for name, content := range set.files {
+		s.WriteFile(name, content)
 	}
 	s.writeConfig()
 	if !set.noCredentials {
@@ -185,6 +194,16 @@ func (s *Server) WriteFile(name, content string) {
 	if err := os.Rename(path+".new", path); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// ReadFile returns a mounted file.
+func (s *Server) ReadFile(name string) string {
+	s.t.Helper()
+	b, err := os.ReadFile(s.path(name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(b)
 }
 
 // RemoveFile takes a mounted file away.

@@ -81,17 +81,26 @@ func kindOf(status int, code string) error {
 	switch {
 	case code == "NoSuchBucket":
 		return ErrBucketMissing
-	case status == http.StatusNotFound:
+	case deniedCodes[code]:
+		return ErrDenied
+	case status == http.StatusNotFound && (code == "" || strings.HasPrefix(code, "NoSuch") || code == "NotFound"):
 		return ErrNotFound
 	case status == http.StatusNotModified:
 		return ErrNotModified
 	case status == http.StatusPreconditionFailed, code == "ConditionalRequestConflict":
 		return ErrPreconditionFailed
-	case status == http.StatusForbidden, status == http.StatusUnauthorized,
-		code == "InvalidAccessKeyId", code == "SignatureDoesNotMatch", code == "ExpiredToken", code == "InvalidToken":
+	case status == http.StatusForbidden, status == http.StatusUnauthorized:
 		return ErrDenied
 	}
 	return ErrUnavailable
+}
+
+// deniedCodes mean bad credentials whatever the status: 400 with some stores,
+// and 404 for an unknown key with versitygw v1.8.0, which must not pass for an
+// object that is absent.
+var deniedCodes = map[string]bool{
+	"InvalidAccessKeyId": true, "SignatureDoesNotMatch": true, "ExpiredToken": true, "InvalidToken": true,
+	"XAdminUserNotFound": true,
 }
 
 func describe(resp minio.ErrorResponse) string {
