@@ -133,8 +133,18 @@ func (d secretDir) sshAuth(ep *transport.Endpoint) (transport.AuthMethod, error)
 	}
 	auth.HostKeyCallback = hosts.HostKeyCallback()
 	auth.HostKeyAlgorithms = hosts.HostKeyAlgorithms(net.JoinHostPort(ep.Host, fmt.Sprint(port)))
-	return auth, nil
+	return boundedKeys{auth}, nil
 }
 
-// sshConfig bounds the connection.
-func sshConfig() *ssh.ClientConfig { return &ssh.ClientConfig{Timeout: connectTimeout} }
+// boundedKeys is PublicKeys with a time limit for connecting. (The configuration
+// that go-git's client takes would replace user, keys and host keys as well.)
+type boundedKeys struct{ *gitssh.PublicKeys }
+
+// ClientConfig implements go-git's AuthMethod.
+func (b boundedKeys) ClientConfig() (*ssh.ClientConfig, error) {
+	config, err := b.PublicKeys.ClientConfig()
+	if err == nil {
+		config.Timeout = connectTimeout
+	}
+	return config, err
+}

@@ -80,7 +80,7 @@ func (s *source) openSSH(ep *transport.Endpoint) error {
 		return err
 	}
 	ep.Password = ""
-	s.session, err = gitssh.NewClient(sshConfig()).NewUploadPackSession(ep, auth)
+	s.session, err = gitssh.NewClient(nil).NewUploadPackSession(ep, auth)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ type Options struct {
 	WorkDir string
 	// Log gets a line for everything that takes longer; nil for none.
 	Log func(format string, args ...any)
+	// pause between attempts; zero for a second.
+	pause time.Duration
 }
 
 // Result says what a scan found.
@@ -101,7 +104,7 @@ func (o Options) fetchAgain(ctx context.Context, e Entry) (*source, []ref, *repo
 		select {
 		case <-ctx.Done():
 			return nil, nil, nil, ctx.Err()
-		case <-time.After(time.Duration(n) * time.Second):
+		case <-time.After(time.Duration(n) * cmp.Or(o.pause, time.Second)):
 		}
 	}
 }

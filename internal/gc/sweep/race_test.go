@@ -190,6 +190,56 @@ func TestRefusedDeletes(t *testing.T) {
 	}
 }
 
+// Whoever touches the index while a run waits, by hand for one, ends that run
+// before it deletes anything. (Signatures that end with the lease would keep
+// takeovers apart even without this look.)
+func TestIndexTouchedWhileDeleting(t *testing.T) {
+	for name, touch := range map[string]func(w *world){
+		"removed": func(w *world) { w.store.Remove(prefix.GCIndex()) },
+		"written": func(w *world) {
+			if _, err := index.Store(t.Context(), w.store, prefix, w.index(), w.index().Reverted()); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := condemned(t)
+			o := w.options(w.scan())
+			w.store.Advance(time.Second)
+			o.Sleep = func(ctx context.Context, d time.Duration) error {
+				touch(w)
+				return w.store.Sleep(ctx, d)
+			}
+			if rep, err := Run(t.Context(), o); err == nil || rep.Deleted > 0 {
+				t.Errorf("%v %+v", err, rep.GCReport)
+			}
+			w.want("foreign v1 v2 v3 v4 v5")
+		})
+	}
+}
+
+// A run that died while it was deleting is taken over by the next one, after the
+// lease and without a server's help: back to condemned, and only the run after
+// that deletes, on a scan of its own.
+func TestTakeover(t *testing.T) {
+	w := condemned(t)
+	o := w.options(w.scan())
+	w.store.Advance(time.Second)
+	o.Sleep = func(context.Context, time.Duration) error { return context.Canceled }
+	if _, err := Run(t.Context(), o); err == nil {
+		t.Fatal("the run did not die")
+	}
+	w.stopped("AnotherRun")
+	w.store.Advance(DefaultLimits.Lease)
+	rep := w.mustRun()
+	if w.entries() != "v1:condemned v2:condemned v3:condemned" || rep.Deleted > 0 || len(rep.Notes) == 0 {
+		t.Errorf("index %s, %+v", w.entries(), rep)
+	}
+	w.store.Advance(time.Minute)
+	w.mustRun()
+	w.want("foreign v4 v5")
+}
+
 // A write whose answer is lost is recognised by reading it back.
 func TestLostAnswerOfTheIndex(t *testing.T) {
 	w := condemned(t)
