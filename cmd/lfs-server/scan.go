@@ -117,7 +117,7 @@ func (o scanOptions) scan(ctx context.Context, cfg *serverconfig.Config) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
 	res, scanErr := scan.Run(ctx, scan.Options{
 		Entries: o.entries(cfg), WorkDir: o.workDir,

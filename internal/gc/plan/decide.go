@@ -76,14 +76,13 @@ func (d decider) decide(s subject) Decision {
 	case d.young(*s.object):
 		return set(Keep, Young, fmt.Sprintf("uploaded less than %s ago, or since the scan began", d.Policy.Grace))
 	}
-	reason, text := Superseded, "superseded"
-	if s.verdict != nil {
-		text = s.verdict.text
-	} else {
-		reason, text = Orphan, "no listed history names it"
-		if d.onlyReported(*s.object) {
-			return set(Report, Orphan, text)
-		}
+	reason, text := Orphan, "no listed history names it"
+	switch {
+	case s.verdict != nil:
+		reason, text = Superseded, s.verdict.text
+	case d.onlyReported(*s.object):
+		return set(Report, Orphan, text)
+	default:
 		text += fmt.Sprintf(", and it is older than gc.orphanAfter (%s)", d.Policy.OrphanAfter)
 	}
 	switch {

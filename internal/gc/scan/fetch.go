@@ -42,7 +42,7 @@ func (s *source) fill(ctx context.Context, r *repo, adv *advert) error {
 	if err != nil {
 		return fmt.Errorf("fetching: %w", err)
 	}
-	defer resp.Close()
+	defer func() { _ = resp.Close() }()
 	if err := packfile.UpdateObjectStorage(r.git, demux(req, resp)); err != nil {
 		return fmt.Errorf("fetching: %w", err)
 	}

@@ -177,7 +177,7 @@ func sshd(t *testing.T, g *gctest.Git, client ssh.PublicKey, host ssh.Signer) st
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -195,7 +195,7 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig, dir string) {
 	if err != nil {
 		return
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	go ssh.DiscardRequests(requests)
 	for nc := range channels {
 		ch, reqs, err := nc.Accept()
@@ -210,7 +210,7 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig, dir string) {
 					cmd.Stdin, cmd.Stdout = ch, ch
 					_ = cmd.Run()
 					_, _ = ch.SendRequest("exit-status", false, []byte{0, 0, 0, 0})
-					ch.Close()
+					_ = ch.Close()
 				}
 			}
 		}()
