@@ -46,10 +46,11 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
 
 // readyz does not depend on the store: a gateway's own 503 would be fatal to
 // git-lfs, a 429 of ours is not.
+//
+// Nor does it end with draining: Kubernetes takes a pod that is being deleted out
+// of the load balancing by itself, and falls back on such pods, for as long as
+// they are ready, while no other is (a single replica that was evicted).
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) error {
-	if s.draining.Load() {
-		return &statusError{status: http.StatusServiceUnavailable, message: "draining"}
-	}
 	return writeJSON(w, http.StatusOK, struct{}{})
 }
 

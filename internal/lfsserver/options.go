@@ -30,7 +30,8 @@ type Options struct {
 	AdminListener net.Listener
 
 	// DrainDelay is how long a server that has been told to stop goes on
-	// answering, with 429 to batches, until load balancers have noticed.
+	// answering, with 429 to batches, until load balancers have noticed and,
+	// where it was the only one, until another has started in its place.
 	DrainDelay time.Duration
 	// DrainTimeout is how long requests that run may take after that.
 	DrainTimeout time.Duration
@@ -60,7 +61,7 @@ func DefaultOptions() Options {
 		CAFile:         serverconfig.StoreCAFile,
 		Listen:         ":8080",
 		AdminListen:    ":8081",
-		DrainDelay:     5 * time.Second,
+		DrainDelay:     10 * time.Second,
 		DrainTimeout:   20 * time.Second,
 		ReloadInterval: time.Second,
 		Monitor:        monitor.DefaultIntervals,
