@@ -2,7 +2,10 @@ package liveset
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -60,6 +63,46 @@ func TestCutOff(t *testing.T) {
 			t.Fatalf("cut off after %d of %d bytes: %v", n, len(whole), err)
 		}
 	}
+}
+
+// A whole gzip file that lacks its last lines, or has others behind it, or whose
+// counts do not agree, is not a live set either.
+func TestTrailerMustAgree(t *testing.T) {
+	lines := strings.SplitAfter(text(t, sample(t)), "\n")
+	lines = lines[:len(lines)-1]
+	n := len(lines)
+	tests := map[string][]string{
+		"no trailer":          lines[:n-1],
+		"nothing":             nil,
+		"header only":         lines[:1],
+		"a version is gone":   slices.Concat(lines[:1], lines[2:]),
+		"a pin is gone":       slices.Concat(lines[:n-2], lines[n-1:]),
+		"a line too many":     slices.Concat(lines, lines[1:2]),
+		"a line without OID":  slices.Concat(lines[:n-1], []string{"{}\n"}, lines[n-1:]),
+		"a line that is text": slices.Concat(lines[:n-1], []string{"hello\n"}, lines[n-1:]),
+	}
+	for name, tc := range tests {
+		var b bytes.Buffer
+		gz := gzip.NewWriter(&b)
+		_, _ = gz.Write([]byte(strings.Join(tc, "")))
+		_ = gz.Close()
+		if _, _, _, err := read(b.Bytes()); !errors.Is(err, ErrIncomplete) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func text(t *testing.T, b []byte) string {
+	t.Helper()
+	gz, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := io.ReadAll(gz)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 func TestSafePath(t *testing.T) {
