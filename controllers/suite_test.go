@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr/testr"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -33,6 +35,7 @@ var apiServer struct {
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
+	recheck = time.Second // longer than a pause that counts as settled
 	code := m.Run()
 	if apiServer.env != nil {
 		if err := apiServer.env.Stop(); err != nil {
@@ -85,8 +88,11 @@ func testLogger(t *testing.T) logr.Logger {
 // namespaceFor turns a test's name into one that Kubernetes takes.
 func namespaceFor(t *testing.T) string {
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-", " ", "-").Replace(t.Name()))
-	return strings.Trim(name[:min(len(name), 60)], "-")
+	return fmt.Sprintf("%s-%d", strings.Trim(name[:min(len(name), 55)], "-"), namespaces.Add(1))
 }
+
+// namespaces counts, so that a test can be run several times.
+var namespaces atomic.Int32
 
 // background outlives the test's own context, for its cleanup.
 var background = context.Background()

@@ -243,6 +243,17 @@ func (r *recorder) all() []string {
 	return slices.Clone(r.sent)
 }
 
+// told waits for an event, and complains of a second one.
+func (w *world) told(event string) {
+	w.t.Helper()
+	w.eventually("one event "+event, func() string {
+		if w.events.count(event) == 1 {
+			return ""
+		}
+		return strings.Join(w.events.all(), ", ")
+	})
+}
+
 func (r *recorder) count(event string) int {
 	n := 0
 	for _, e := range r.all() {
