@@ -69,7 +69,9 @@ func (s *Service) failed(ctx context.Context, t Target, r *Register, err error) 
 		if info, there := s.present(ctx, t); there == nil {
 			return info, nil
 		}
-		if !errors.Is(err, ErrNone) {
+		if errors.Is(err, ErrNone) {
+			_ = s.discard(ctx, t.Ref.Client, r) // nothing is left but the register
+		} else {
 			err = &batch.BusyError{Message: "the upload changed while it was being finished; try again", RetryAfter: time.Second, Cause: err}
 		}
 	}
