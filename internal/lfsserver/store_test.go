@@ -105,7 +105,9 @@ func TestUnreachable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	s := lfstest.Start(t, assets.SharedStore(t), lfstest.NotReady(), lfstest.WithConfig(func(c *serverconfig.Config) {
 		c.Storage.Endpoint = "http://" + l.Addr().String()
 	}))
