@@ -10,6 +10,7 @@ import (
 
 // TestBoundaries: the server knows nothing of Kubernetes' libraries.
 func TestBoundaries(t *testing.T) {
+	t.Parallel()
 	out, err := exec.Command("go", "list", "-deps", "./...").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -24,6 +25,7 @@ func TestBoundaries(t *testing.T) {
 // TestOneWayToFinalKeys: only admit.go asks for the right to write to a final
 // key; everything else that writes says which key of meta/ it means.
 func TestOneWayToFinalKeys(t *testing.T) {
+	t.Parallel()
 	allowed := map[string]bool{
 		"objectstore/admit.go":       true, // grants uploads
 		"objectstore/presign.go":     true, // defines them

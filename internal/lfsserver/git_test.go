@@ -81,6 +81,7 @@ func withToken(t *testing.T, root, token string) string {
 }
 
 func TestGitPushAndClone(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	b := newGitBox(t)
 	work, bare := b.repository(s, lfstest.WriteToken)
@@ -122,6 +123,7 @@ func TestGitPushAndClone(t *testing.T) {
 }
 
 func TestGitWithoutPermission(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	for name, tc := range map[string]struct{ token, want string }{
 		"a read token":  {lfstest.ReadToken, "do not allow"},
@@ -146,6 +148,7 @@ func TestGitWithoutPermission(t *testing.T) {
 
 // TestGitWaits: a push that meets a store that is away ends well once it is back.
 func TestGitWaits(t *testing.T) {
+	t.Parallel()
 	store := assets.StartStore(t)
 	s := lfstest.Start(t, store)
 	b := newGitBox(t)

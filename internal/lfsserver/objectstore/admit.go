@@ -1,6 +1,7 @@
 package objectstore
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"time"
@@ -43,10 +44,10 @@ func (a Admission) Grant(oid string, size int64, expires time.Duration) (Upload,
 	if !a.signedChecksum {
 		return Upload{}, ErrUnprovable
 	}
-	var sum [32]byte
-	if n, err := hex.Decode(sum[:], []byte(oid)); err != nil || n != len(sum) {
+	sum, err := hex.DecodeString(oid)
+	if err != nil || len(sum) != sha256.Size || hex.EncodeToString(sum) != oid {
 		return Upload{}, errors.New("admit: not an OID")
 	}
-	u, header, err := a.presigner.PresignPut(a.prefix.Object(oid), sum[:], size, expires)
+	u, header, err := a.presigner.PresignPut(a.prefix.Object(oid), sum, size, expires)
 	return Upload{URL: u, Header: header}, err
 }
