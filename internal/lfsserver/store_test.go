@@ -192,6 +192,7 @@ func TestIncapableStores(t *testing.T) {
 		want string
 	}{
 		"stores whatever comes": {ignoreChecksums, "x-amz-checksum-sha256"},
+		"misses no header":      {ignoreMissing, "x-amz-checksum-sha256"},
 		"overwrites regardless": {ignoreConditions, "If-None-Match"},
 		"knows no expiry":       {ignoreExpiry, "expiry"},
 	} {
