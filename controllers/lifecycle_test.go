@@ -45,8 +45,8 @@ func TestSuspend(t *testing.T) {
 // TestRetain: nothing holds up a repository whose data stays.
 func TestRetain(t *testing.T) {
 	w := newWorld(t)
-	repo := w.create("models")
-	repo = w.ready("models")
+	w.create("models")
+	repo := w.ready("models")
 	if len(repo.Finalizers) != 0 {
 		t.Errorf("finalizers are %v, want none", repo.Finalizers)
 	}

@@ -33,6 +33,8 @@ var errPersistFirst = errors.New("status must be written first")
 type problem struct {
 	reason  string
 	message string
+	// passes is true for one that goes away without a person.
+	passes bool
 }
 
 // recheck is the time after which a problem is looked at again that no watch

@@ -61,8 +61,14 @@ func (p *pass) again(d time.Duration) {
 
 // complain records a problem that a person must solve.
 func (p *pass) complain(reason, message string) {
-	p.problems = append(p.problems, problem{reason, message})
+	p.problems = append(p.problems, problem{reason: reason, message: message})
 	p.again(recheck)
+}
+
+// await records a problem that goes away by itself, to be looked at again soon.
+func (p *pass) await(message string, after time.Duration) {
+	p.problems = append(p.problems, problem{reason: v1alpha1.ReasonProgressing, message: message, passes: true})
+	p.again(after)
 }
 
 // step is a named part of a pass.

@@ -57,10 +57,17 @@ func obstructed(p *pass, _ error) *verdict {
 		return nil
 	}
 	var messages []string
-	for _, problem := range p.problems {
-		messages = append(messages, problem.message)
+	var worst *problem
+	for i := range p.problems {
+		messages = append(messages, p.problems[i].message)
+		if worst == nil && !p.problems[i].passes {
+			worst = &p.problems[i]
+		}
 	}
-	return no(p.problems[0].reason, strings.Join(messages, "; ")).needsPerson()
+	if worst == nil {
+		return unknown(v1alpha1.ReasonProgressing, strings.Join(messages, "; "))
+	}
+	return no(worst.reason, strings.Join(messages, "; ")).needsPerson()
 }
 
 func suspended(p *pass, _ error) *verdict {

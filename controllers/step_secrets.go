@@ -34,6 +34,10 @@ import (
 const (
 	// confirmEvery is the time between two creates of a Secret that is there.
 	confirmEvery = 6 * time.Hour
+	// leftovers is how long after its creation a repository waits for Secrets of
+	// an earlier one of the same name: the cluster's garbage collection takes its
+	// time, and whose a Secret is cannot be seen.
+	leftovers = 10 * time.Second
 	// keysPatience is how long mounted keys may lag before they are made anew.
 	keysPatience = 3 * time.Minute
 )
@@ -75,6 +79,10 @@ func (r *LFSRepositoryReconciler) planSecrets(ctx context.Context, p *pass) erro
 func (r *LFSRepositoryReconciler) nameIsFree(ctx context.Context, p *pass, s desired.Secret) (bool, error) {
 	err := r.Create(ctx, s.Object.DeepCopy(), client.DryRunAll, client.FieldOwner(apply.FieldManager))
 	if apierrors.IsAlreadyExists(err) {
+		if age := p.now.Sub(p.repo.CreationTimestamp.Time); age < leftovers {
+			p.await(fmt.Sprintf("Secret/%s exists already; if it belongs to an earlier LFSRepository of this name, it is about to go", s.Name()), time.Second)
+			return false, nil
+		}
 		p.complain(v1alpha1.ReasonForeignObject, fmt.Sprintf(
 			"Secret/%s exists and is not ours; delete or rename it, or give the LFSRepository another name", s.Name()))
 		return false, nil
@@ -110,7 +118,7 @@ func (r *LFSRepositoryReconciler) createSecrets(ctx context.Context, p *pass) er
 			}
 			continue
 		}
-		due := p.now.Add(confirmEvery + rand.N(confirmEvery/5)) //nolint:gosec // spreads load
+		due := p.now.Add(confirmEvery + rand.N(confirmEvery/5))
 		mem.secrets[s.Name()] = confirmation{revision: s.Revision, due: due}
 		p.again(due.Sub(p.now))
 	}
@@ -203,6 +211,8 @@ func (r *LFSRepositoryReconciler) sortErrors(p *pass, err error) error {
 		var foreign *apply.ForeignError
 		var refused *apply.RefusedError
 		switch {
+		case errors.As(e, &foreign) && foreign.Leftover:
+			p.await(foreign.Error(), time.Second)
 		case errors.As(e, &foreign):
 			p.complain(v1alpha1.ReasonForeignObject, foreign.Error())
 		case errors.As(e, &refused):
@@ -221,7 +231,7 @@ func flatten(err error) []error {
 	if err == nil {
 		return nil
 	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost layer is meant
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,14 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/testr"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
-
-	"github.com/go-logr/logr"
+	"sigs.k8s.io/yaml"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/test/assets"
@@ -56,7 +60,9 @@ func restConfig(t *testing.T) *rest.Config {
 		}
 		// Owner references of children must be allowed by the RBAC that we ship.
 		apiServer.env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
-		apiServer.config, apiServer.err = apiServer.env.Start()
+		if apiServer.config, apiServer.err = apiServer.env.Start(); apiServer.err == nil {
+			apiServer.err = grant(apiServer.config, assets.Root(t))
+		}
 	})
 	if apiServer.err != nil {
 		t.Fatalf("starting the API server: %v", apiServer.err)
@@ -64,6 +70,47 @@ func restConfig(t *testing.T) *rest.Config {
 	config := rest.CopyConfig(apiServer.config)
 	config.QPS = -1
 	return config
+}
+
+// operatorConfig is how the operator reaches the API server: with the
+// permissions that we ship, and no more.
+func operatorConfig(t *testing.T) *rest.Config {
+	t.Helper()
+	config := restConfig(t)
+	config.Impersonate.UserName = operatorUser
+	return config
+}
+
+const operatorUser = "the-operator"
+
+// grant gives the operator's user the permissions of config/rbac.
+func grant(config *rest.Config, root string) error {
+	raw, err := os.ReadFile(filepath.Join(root, "config", "rbac", "role.yaml"))
+	if err != nil {
+		return err
+	}
+	c, err := client.New(config, client.Options{})
+	if err != nil {
+		return err
+	}
+	for doc := range strings.SplitSeq(string(raw), "---\n") {
+		role := &rbacv1.ClusterRole{}
+		if err := yaml.Unmarshal([]byte(doc), role); err != nil {
+			return err
+		}
+		if role.Kind != "ClusterRole" {
+			continue
+		}
+		binding := &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: role.Kind, Name: role.Name},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
+		}
+		if err := errors.Join(c.Create(background, role), c.Create(background, binding)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func testScheme(t *testing.T) *runtime.Scheme {

@@ -67,7 +67,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) start() {
 	w.t.Helper()
 	w.spy = newSpy(w.t)
-	mgr, err := ctrl.NewManager(restConfig(w.t), ctrl.Options{
+	mgr, err := ctrl.NewManager(operatorConfig(w.t), ctrl.Options{
 		Scheme:     testScheme(w.t),
 		Logger:     testLogger(w.t),
 		Cache:      CacheOptions([]string{w.ns}),

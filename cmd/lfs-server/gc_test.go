@@ -11,7 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
 	"github.com/lfs-operator/lfs-operator/internal/gc/gctest"
+	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -29,9 +33,16 @@ type gcWorld struct {
 
 func newGCWorld(t *testing.T) *gcWorld {
 	t.Helper()
+	return newGCWorldOn(t, assets.SharedStore(t), "")
+}
+
+// newGCWorldOn takes a store and a bucket of it, "" for a new one.
+func newGCWorldOn(t *testing.T, store *assets.Store, bucket string) *gcWorld {
+	t.Helper()
 	remote := assets.GitServerWithPassword(t, "reader", "s3cret-word", "models")
 	w := &gcWorld{t: t, git: gctest.NewGit(t)}
-	w.Server = lfstest.Start(t, assets.SharedStore(t), lfstest.WithConfig(func(c *serverconfig.Config) {
+	w.Server = lfstest.Start(t, store, lfstest.WithConfig(func(c *serverconfig.Config) {
+		c.Storage.Bucket = bucket
 		c.Policy.KeepVersions = 2
 		c.History = []serverconfig.History{{Name: "main", URL: remote.URL("models"), SecretName: "git-read"}}
 		c.HistoryRevision = "7"
@@ -199,5 +210,35 @@ func TestScanToFile(t *testing.T) {
 	}
 	if st, err := os.Stat(out); err != nil || st.Size() == 0 {
 		t.Errorf("live set: %v", err)
+	}
+}
+
+// Where the bucket keeps versions, exactly the examined version is deleted: no
+// delete marker hides it, nothing of it stays.
+func TestVersionedBucket(t *testing.T) {
+	store := assets.StartStore(t, "--versioning-dir", t.TempDir())
+	bucket := store.NewBucket(t)
+	client, err := minio.New(store.Host(), &minio.Options{Creds: credentials.NewStaticV4(store.AccessKey, store.SecretKey, ""), Region: store.Region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.EnableVersioning(t.Context(), bucket); err != nil {
+		t.Fatal(err)
+	}
+	w := newGCWorldOn(t, store, bucket)
+	var objects []lfstest.Object
+	for i := range 3 {
+		objects = append(objects, w.push("model.bin", fmt.Sprint("content ", i)))
+	}
+	w.mustRun()
+	w.mustRun()
+	key := layout.Prefix(w.Config.Storage.Prefix).Object(objects[0].OID)
+	for o := range client.ListObjects(t.Context(), bucket, minio.ListObjectsOptions{Prefix: key, WithVersions: true}) {
+		t.Errorf("left of the pruned object: %+v", o)
+	}
+	w.Download(objects[1])
+	w.Download(objects[2])
+	if a := w.Batch("download", objects[0])[0]; a.Error == nil || a.Error.Code != 410 {
+		t.Errorf("%+v", a)
 	}
 }

@@ -34,6 +34,9 @@ func serve(ctx context.Context, args []string) error {
 		return usageError{err}
 	}
 	o.Logger = logger
+	if o.DrainDelay == 0 {
+		o.DrainDelay = -1 // it was asked for; the zero value means the default
+	}
 	s, err := lfsserver.New(o)
 	if err != nil {
 		return err

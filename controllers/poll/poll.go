@@ -257,7 +257,7 @@ func (s Schedule) next(e *entry, now time.Time) time.Duration {
 }
 
 func jitter(d time.Duration) time.Duration {
-	return d + time.Duration((rand.Float64()*0.4-0.2)*float64(d)) //nolint:gosec // not a secret
+	return d + time.Duration((rand.Float64()*0.4-0.2)*float64(d))
 }
 
 func withoutFast(w Wish) Wish {

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,10 +14,16 @@ type ForeignError struct {
 	Ref Ref
 	// Owner is the controller that the object has, or empty.
 	Owner string
+	// Leftover: it belonged to an owner of the same kind and name that is gone,
+	// and the cluster's garbage collection is about to take it.
+	Leftover bool
 }
 
 // Error says what to do.
 func (e *ForeignError) Error() string {
+	if e.Leftover {
+		return fmt.Sprintf("%s of an earlier %s is about to go", e.Ref, e.Owner)
+	}
 	owner := "it has no owner"
 	if e.Owner != "" {
 		owner = "it belongs to " + e.Owner
@@ -47,15 +54,25 @@ func (a *Applier) guard(ctx context.Context, owner metav1.Object, ref Ref) (*met
 		return nil, fmt.Errorf("reading %s: %w", ref, err)
 	}
 	if !metav1.IsControlledBy(live, owner) {
-		return nil, foreign(ref, live)
+		return nil, foreign(owner, ref, live)
 	}
 	return live, nil
 }
 
-func foreign(ref Ref, live metav1.Object) *ForeignError {
+func foreign(owner metav1.Object, ref Ref, live metav1.Object) *ForeignError {
 	e := &ForeignError{Ref: ref}
 	if c := metav1.GetControllerOf(live); c != nil {
 		e.Owner = fmt.Sprintf("%s/%s", c.Kind, c.Name)
+		e.Leftover = c.Kind == ownerKind(owner) && c.Name == owner.GetName()
 	}
 	return e
+}
+
+// ownerKind is the kind of an owner; typed objects from a cache do not carry it.
+func ownerKind(owner metav1.Object) string {
+	t := reflect.TypeOf(owner)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Name()
 }

@@ -30,6 +30,7 @@ func admin(s *lfstest.Server, method, path, token string, body io.Reader) (*http
 }
 
 func TestAdminAuth(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	const scan, check = serverstatus.ScanPath + "run-1", serverstatus.HistoryCheckPath
 	for _, tc := range []struct {
@@ -73,6 +74,7 @@ func TestAdminAuth(t *testing.T) {
 
 // TestScan: a live set goes to the bucket as it comes, whole or not at all.
 func TestScan(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	b, prefix := bucketOf(t, s), layout.Prefix(s.Config.Storage.Prefix)
 	set := bytes.Repeat([]byte("a line of a live set\n"), 200_000) // 4 MiB
@@ -127,6 +129,7 @@ func (n neverRead) Read([]byte) (int, error) {
 // TestReportsInStatus: what jobs leave in the bucket is in the status of every
 // replica.
 func TestReportsInStatus(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	check := serverstatus.HistoryCheck{Revision: "r1", Entries: []serverstatus.HistoryCheckEntry{
 		{Name: "main", OK: true}, {Name: "fork", Reason: serverstatus.ReasonHistoryRefused, Message: "401"}}}
@@ -156,6 +159,7 @@ func TestReportsInStatus(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	want := func(objects, bytes int64) {
 		t.Helper()

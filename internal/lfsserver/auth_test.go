@@ -12,6 +12,7 @@ import (
 
 // TestAuthMatrix: who may do what, with anonymous reading off and on.
 func TestAuthMatrix(t *testing.T) {
+	t.Parallel()
 	store := assets.SharedStore(t)
 	closed := lfstest.Start(t, store)
 	open := lfstest.Start(t, store, lfstest.WithConfig(func(c *serverconfig.Config) { c.Access.AnonymousRead = true }))
@@ -70,6 +71,7 @@ func TestAuthMatrix(t *testing.T) {
 // TestTokensOfOthers: an action token opens nothing at another repository, even
 // one that shares the signing key.
 func TestTokensOfOthers(t *testing.T) {
+	t.Parallel()
 	store := assets.SharedStore(t)
 	a := lfstest.Start(t, store)
 	o := a.Upload("an object of a")

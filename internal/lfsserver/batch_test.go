@@ -20,6 +20,7 @@ import (
 var zeros = strings.Repeat("0", 64)
 
 func TestWholeBatch(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	one := fmt.Sprintf(`{"oid":%q,"size":3}`, lfstest.OID("one"))
 	many := func(n int) string { return strings.TrimSuffix(strings.Repeat(one+",", n), ",") }
@@ -73,6 +74,7 @@ func TestWholeBatch(t *testing.T) {
 }
 
 func TestEachObject(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	there := s.Upload("something that is there")
 	absent := lfstest.ObjectOf("something that is not")
@@ -167,6 +169,7 @@ func checkAction(t *testing.T, s *lfstest.Server, name string, a lfstest.Action)
 func object(oid string, size int64) string { return fmt.Sprintf(`{"oid":%q,"size":%d}`, oid, size) }
 
 func TestPaths(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	body := []byte(`{"operation":"upload","objects":[]}`)
 	for path, want := range map[string]int{
@@ -209,6 +212,7 @@ func TestPaths(t *testing.T) {
 // TestHosts: links are made for the host that the client used, and only for
 // hosts of the configuration.
 func TestHosts(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t), lfstest.WithConfig(func(c *serverconfig.Config) {
 		c.Endpoints = append(c.Endpoints,
 			serverconfig.Endpoint{Scheme: "https", Host: "lfs.example.com", StoreEndpoint: "https://s3.example.com"},

@@ -11,6 +11,7 @@ import (
 
 // TestBoundaries: the server knows nothing of Kubernetes' libraries.
 func TestBoundaries(t *testing.T) {
+	t.Parallel()
 	out, err := exec.Command("go", "list", "-deps", "./...").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -26,6 +27,7 @@ func TestBoundaries(t *testing.T) {
 // key, and only publish.go writes to one; everything else that writes says which
 // key of meta/ or staging/ it means.
 func TestOneWayToFinalKeys(t *testing.T) {
+	t.Parallel()
 	grants := map[string]bool{
 		"objectstore/admit.go":       true, // grants uploads
 		"objectstore/presign.go":     true, // defines them

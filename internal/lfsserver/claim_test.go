@@ -24,6 +24,7 @@ func sameBucket(other *lfstest.Server) lfstest.Option {
 }
 
 func TestPrefixInUse(t *testing.T) {
+	t.Parallel()
 	store := assets.SharedStore(t)
 	first := lfstest.Start(t, store)
 	o := first.Upload("of the first")
@@ -57,6 +58,7 @@ func TestPrefixInUse(t *testing.T) {
 }
 
 func TestReplicasShareAPrefix(t *testing.T) {
+	t.Parallel()
 	store := assets.SharedStore(t)
 	first := lfstest.Start(t, store)
 	o := first.Upload("stored by one replica")
@@ -76,6 +78,7 @@ func TestReplicasShareAPrefix(t *testing.T) {
 }
 
 func TestPrefixNotOurs(t *testing.T) {
+	t.Parallel()
 	store := assets.SharedStore(t)
 	for name, key := range map[string]string{
 		"a stranger's file":                  "holiday.jpg",
@@ -106,6 +109,7 @@ func TestPrefixNotOurs(t *testing.T) {
 // TestClaimRace: of many that claim at once, all replicas of one repository win
 // and all others lose.
 func TestClaimRace(t *testing.T) {
+	t.Parallel()
 	store := assets.SharedStore(t)
 	storage := serverconfig.Storage{Endpoint: store.Endpoint, Region: store.Region, Bucket: store.NewBucket(t), Prefix: "raced/"}
 	b := bucketFor(t, store, storage)

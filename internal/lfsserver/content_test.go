@@ -18,6 +18,7 @@ import (
 // TestWrongContent: whatever a client sends to an upload link, nothing but the
 // content with that hash gets stored under it.
 func TestWrongContent(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	const right = "the content that was promised"
 	with := func(a lfstest.Action, key, value string) lfstest.Action {
@@ -104,6 +105,7 @@ func TestWrongContent(t *testing.T) {
 
 // TestOverwrite: a link that is still good cannot change an object that is there.
 func TestOverwrite(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	const right = "stored once and for all"
 	o := lfstest.ObjectOf(right)
@@ -128,6 +130,7 @@ func TestOverwrite(t *testing.T) {
 
 // TestVerify: what verify says, and to whom.
 func TestVerify(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	there, absent := s.Upload("there"), lfstest.ObjectOf("not there")
 	verifyOf := func(o lfstest.Object) string {

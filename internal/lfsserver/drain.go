@@ -9,8 +9,8 @@ import (
 
 // drain ends the server without losing a push. First it goes on answering while
 // clients are still sent here: batches get 429, which git-lfs repeats, on another
-// pod by then; what belongs to a push under way, such as verify, is served. Then connections close as they fall idle, and
-// requests that run are waited for.
+// pod by then; what belongs to a push under way, such as verify, is served. Then
+// connections close as they fall idle, and requests that run are waited for.
 func (s *Server) drain(api, admin *http.Server) error {
 	// From here on every answer tells its connection to close. Closing idle ones
 	// now would cut off requests that are on their way.

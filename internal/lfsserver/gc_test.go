@@ -61,6 +61,7 @@ func (c *collector) rescued() map[string]bool {
 // TestCondemned: asking to upload what is condemned keeps it, there or not;
 // downloading does not, and neither does asking for anything else.
 func TestCondemned(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	c := newCollector(t, s)
 	there, read, absent, free := s.Upload("condemned"), s.Upload("condemned, only read"), lfstest.ObjectOf("condemned and gone"), s.Upload("free")
@@ -88,6 +89,7 @@ func TestCondemned(t *testing.T) {
 
 // TestDeleting: neither "there" nor a link, but later.
 func TestDeleting(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	c := newCollector(t, s)
 	doomed, free := s.Upload("doomed"), s.Upload("free")
@@ -108,6 +110,7 @@ func TestDeleting(t *testing.T) {
 
 // TestMalformedIndex: what cannot be understood is not ignored.
 func TestMalformedIndex(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	c := newCollector(t, s)
 	if _, err := c.bucket.Put(t.Context(), c.prefix.GCIndex(), strings.NewReader("nonsense"), 8, objectstore.Condition{}); err != nil {
@@ -120,6 +123,7 @@ func TestMalformedIndex(t *testing.T) {
 
 // TestPruned: a download of what was pruned says so, with the policy.
 func TestPruned(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	c := newCollector(t, s)
 	o := s.Upload("pruned soon")
@@ -144,6 +148,7 @@ func TestPruned(t *testing.T) {
 
 // TestConditionalGet: the calls of package objectstore that others rest on.
 func TestConditionalGet(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	b := bucketOf(t, s)
 	info, err := b.Put(t.Context(), "x", strings.NewReader("one"), 3, objectstore.Condition{IfAbsent: true})

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 	"github.com/lfs-operator/lfs-operator/test/assets"
 )
 
@@ -80,6 +81,7 @@ func withToken(t *testing.T, root, token string) string {
 }
 
 func TestGitPushAndClone(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	b := newGitBox(t)
 	work, bare := b.repository(s, lfstest.WriteToken)
@@ -121,6 +123,7 @@ func TestGitPushAndClone(t *testing.T) {
 }
 
 func TestGitWithoutPermission(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	for name, tc := range map[string]struct{ token, want string }{
 		"a read token":  {lfstest.ReadToken, "do not allow"},
@@ -140,6 +143,39 @@ func TestGitWithoutPermission(t *testing.T) {
 				t.Errorf("push: %v, want a message with %q:\n%s", err, tc.want, out)
 			}
 		})
+	}
+}
+
+// TestGitWaits: a push that meets a store that is away ends well once it is back.
+func TestGitWaits(t *testing.T) {
+	t.Parallel()
+	store := assets.StartStore(t)
+	s := lfstest.Start(t, store)
+	b := newGitBox(t)
+	work, _ := b.repository(s, lfstest.WriteToken)
+	if err := os.WriteFile(filepath.Join(work, "a.bin"), random(t, 100_000), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b.git(work, "add", ".")
+	b.git(work, "commit", "-m", "file")
+	store.Kill()
+	s.WaitReason(serverstatus.ReasonStoreUnreachable)
+	done := make(chan error, 1)
+	var out string
+	go func() {
+		var err error
+		out, err = b.try(work, "push", "origin", "main")
+		done <- err
+	}()
+	s.Eventually("the push has been told to wait", func() (bool, string) {
+		return strings.Contains(s.Log.String(), `"status":429`), ""
+	})
+	store.Restart(t)
+	if err := <-done; err != nil {
+		t.Fatalf("push: %v\n%s", err, out)
+	}
+	if !strings.Contains(s.Log.String(), `"operation":"verify"`) {
+		t.Errorf("nothing was uploaded:\n%s", out)
 	}
 }
 

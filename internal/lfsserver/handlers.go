@@ -27,6 +27,9 @@ func (s *Server) batch(c *call) error {
 	if id.IsAnonymous() && !c.rules.AnonymousRead {
 		return errCredentials(nil) // whatever the body says
 	}
+	if c.r.ContentLength > batch.MaxBody {
+		return batch.ErrTooLarge // before a client that waits to be asked sends it
+	}
 	req, err := batch.Decode(http.MaxBytesReader(c.w, c.r.Body, batch.MaxBody))
 	if err != nil {
 		return err

@@ -32,6 +32,7 @@ type Options struct {
 	// DrainDelay is how long a server that has been told to stop goes on
 	// answering, with 429 to batches, until load balancers have noticed and,
 	// where it was the only one, until another has started in its place.
+	// Negative for not at all.
 	DrainDelay time.Duration
 	// DrainTimeout is how long requests that run may take after that.
 	DrainTimeout time.Duration

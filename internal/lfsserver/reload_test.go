@@ -16,6 +16,7 @@ import (
 )
 
 func TestReloadTokens(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	ask := func(token string) int {
 		resp, _ := s.Post(s.Root()+"/objects/batch", lfstest.Basic(token), []byte(`{"operation":"upload","objects":[]}`))
@@ -46,10 +47,12 @@ func TestReloadTokens(t *testing.T) {
 // TestBadConfigurationIsKeptOut: the old one stays in force, the status says
 // why, and Secrets that come meanwhile count.
 func TestBadConfigurationIsKeptOut(t *testing.T) {
+	t.Parallel()
 	for name, bad := range map[string]string{
 		"not YAML":              "{",
 		"an unknown field":      "nonsense: true\n",
 		"empty":                 "",
+		"a hash too long":       "repository: {namespace: a, name: b, uid: c, generation: 2}\nstorage: {endpoint: \"http://x\", bucket: x, region: y}\naccess: {tokens: [{name: t, scope: Read, sha256: \"" + strings.Repeat("ab", 40) + "\"}]}\n",
 		"a store without a URL": "repository: {namespace: a, name: b, uid: c, generation: 2}\nstorage: {endpoint: nowhere, bucket: x, region: y}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,6 +82,7 @@ func TestBadConfigurationIsKeptOut(t *testing.T) {
 }
 
 func TestNoConfigurationAtStart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, content := range map[string]string{"missing": "", "bad": "nonsense: true"} {
 		file := filepath.Join(dir, name)
@@ -95,6 +99,7 @@ func TestNoConfigurationAtStart(t *testing.T) {
 
 // TestReloadDropsNothing: requests all the while, and every one is answered.
 func TestReloadDropsNothing(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	o := s.Upload("asked for again and again")
 	done := make(chan struct{})
@@ -122,6 +127,7 @@ func TestReloadDropsNothing(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t), lfstest.WithOptions(func(o *lfsserver.Options) {
 		o.DrainDelay = 2 * time.Second
 	}))

@@ -64,8 +64,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if s.admin, err = listen(o.AdminListener, o.AdminListen); err != nil {
-		s.api.Close()
-		return nil, err
+		return nil, errors.Join(err, s.api.Close())
 	}
 	return s, nil
 }

@@ -30,6 +30,7 @@ func wantLater(t *testing.T, s *lfstest.Server, why string) {
 }
 
 func TestCredentialsMissingThenPresent(t *testing.T) {
+	t.Parallel()
 	store := assets.SharedStore(t)
 	s := lfstest.Start(t, store, lfstest.WithoutCredentials())
 	st := s.WaitReason(serverstatus.ReasonCredentialsMissing)
@@ -64,6 +65,7 @@ func TestCredentialsMissingThenPresent(t *testing.T) {
 }
 
 func TestStoreGoesAndComes(t *testing.T) {
+	t.Parallel()
 	store := assets.StartStore(t)
 	s := lfstest.Start(t, store)
 	o := s.Upload("before")
@@ -89,6 +91,7 @@ func TestStoreGoesAndComes(t *testing.T) {
 }
 
 func TestBucketMissing(t *testing.T) {
+	t.Parallel()
 	store := assets.SharedStore(t)
 	s := lfstest.Start(t, store, lfstest.NotReady(), lfstest.WithConfig(func(c *serverconfig.Config) { c.Storage.Bucket = "there-is-no-such-bucket" }))
 	st := s.WaitReason(serverstatus.ReasonBucketMissing)
@@ -101,11 +104,14 @@ func TestBucketMissing(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	s := lfstest.Start(t, assets.SharedStore(t), lfstest.NotReady(), lfstest.WithConfig(func(c *serverconfig.Config) {
 		c.Storage.Endpoint = "http://" + l.Addr().String()
 	}))
@@ -115,6 +121,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestSigningKeys(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	key := s.ReadFile("keys/k1")
 	s.RemoveFile("keys/k1")
@@ -131,6 +138,7 @@ func TestSigningKeys(t *testing.T) {
 // TestSigningKeyRotation: published, then signing, then retired; a token signed
 // before the change works until its key is retired.
 func TestSigningKeyRotation(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	o := lfstest.ObjectOf("during a rotation")
 	old := s.Batch("upload", o)[0].Actions["verify"].Header["Authorization"]
@@ -160,6 +168,7 @@ func TestSigningKeyRotation(t *testing.T) {
 
 // TestProbeLeavesNothing: probes clean up after themselves.
 func TestProbeLeavesNothing(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{"unversioned": nil, "versioned": {"--versioning-dir", t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s := lfstest.Start(t, assets.StartStore(t, args...))
@@ -177,11 +186,13 @@ func TestProbeLeavesNothing(t *testing.T) {
 // TestIncapableStores: what a store lacks is found and named, and nothing is
 // served from it.
 func TestIncapableStores(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		lie  func(b objectstore.Bucket, r *http.Request) bool
 		want string
 	}{
 		"stores whatever comes": {ignoreChecksums, "x-amz-checksum-sha256"},
+		"misses no header":      {ignoreMissing, "x-amz-checksum-sha256"},
 		"overwrites regardless": {ignoreConditions, "If-None-Match"},
 		"knows no expiry":       {ignoreExpiry, "expiry"},
 	} {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestUploadThenDownload(t *testing.T) {
+	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))
 	for _, content := range []string{"some content", "", "\x00\xff binary \r\n"} {
 		o := s.Upload(content)

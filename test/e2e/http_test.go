@@ -25,6 +25,8 @@ type lfsClient struct {
 	t              *testing.T
 	url            string
 	user, password string
+	// host that the request names; left out: that of url.
+	host string
 }
 
 // client uses the access Secret.
@@ -102,6 +104,7 @@ func (c lfsClient) post(path string, body io.Reader, size int64) *answer {
 	req.Header.Set("Accept", mediaType)
 	req.Header.Set("Content-Type", mediaType)
 	req.Header.Set("Expect", "100-continue") // whoever refuses need not take the body
+	req.Host = c.host
 	if c.user != "" {
 		req.SetBasicAuth(c.user, c.password)
 	}
@@ -283,6 +286,36 @@ func TestHTTP(t *testing.T) {
 		noError(t, err)
 		if a := verify.do(t, http.MethodPost, body); a.status != 404 {
 			t.Errorf("status %d, want 404: %s", a.status, a.body)
+		}
+	})
+
+	t.Run("links fit the host that was asked", func(t *testing.T) {
+		for host, store := range map[string]string{
+			r.Host():                              env.StoreURL,
+			"http-lfs.e2e-http.svc":               harness.StoreInternal,
+			"http-lfs.e2e-http.svc.cluster.local": harness.StoreInternal,
+		} {
+			named := c
+			named.host = host
+			o := named.batch("upload", fresh).only()
+			if href := o.Actions["upload"].Href; !strings.HasPrefix(href, store+"/") {
+				t.Errorf("asked as %s, uploads go to %.60s, want %s", host, href, store)
+			}
+			if href := o.Actions["verify"].Href; !strings.HasPrefix(href, "http://"+host+"/") {
+				t.Errorf("asked as %s, verify goes to %s", host, href)
+			}
+		}
+		forged := c
+		forged.host = "attacker.example"
+		if a := forged.batch("upload", fresh); a.status != 421 || strings.Contains(a.body, "href") {
+			t.Errorf("asked under a host that is not ours: status %d, want 421 without links: %s", a.status, a.body)
+		}
+	})
+
+	t.Run("the admin port keeps the status to itself", func(t *testing.T) {
+		_, err := env.Kubectl(t.Context(), "get", "--raw", "/api/v1/namespaces/"+r.Namespace+"/services/http-lfs:8081/proxy/status")
+		if err == nil || !strings.Contains(err.Error(), "credentials") {
+			t.Errorf("status without its token: %v, want 401", err)
 		}
 	})
 

@@ -112,6 +112,24 @@ func TestDeletion(t *testing.T) {
 	}
 }
 
+// TestDeletionThatCannotDelete: data that cannot be reached any more does not
+// hold the resource for ever, and the condition says the way out.
+func TestDeletionThatCannotDelete(t *testing.T) {
+	t.Parallel()
+	r := readyRepository(t, harness.Repository{Name: "lost-key", Spec: "  deletionPolicy: Delete\n"})
+	noError(t, r.SetStoreCredentials(t.Context(), harness.StoreAccessKey, "e2e-no-longer-the-key"))
+	kubectl(t, "-n", r.Namespace, "delete", "lfsrepository", r.Name, "--wait=false")
+	noError(t, env.WatchRepository(t.Context(), r.Namespace, r.Name, readyLimit, "a failed purge with a way out", func(_ int64, st *harness.Status) (bool, string) {
+		c := st.Condition("Ready")
+		if c == nil {
+			return false, "no condition"
+		}
+		return c.Reason == "Deleting" && strings.Contains(c.Message, "could not") && strings.Contains(c.Message, "Retain"), c.Message
+	}))
+	patch(t, r, `{"deletionPolicy":"Retain"}`)
+	kubectl(t, "-n", r.Namespace, "wait", "--for=delete", "lfsrepository/"+r.Name, "--timeout=60s")
+}
+
 // TestNamespaceDeletion: a namespace goes whatever stands in it.
 func TestNamespaceDeletion(t *testing.T) {
 	t.Parallel()

@@ -77,6 +77,10 @@ func TestMainJob(t *testing.T) {
 
 	fetchVersions(t, r, commits, oids)
 	wantColumns(t, r)
+	if got := warnings(t, r); len(got) != 0 {
+		t.Errorf("Warning events %+v in a life without trouble", got)
+	}
+	noRestarts(t, r)
 }
 
 // fetchVersions fetches each version as somebody who goes back to an old commit.
@@ -189,4 +193,32 @@ func TestDryRunDeletesNothing(t *testing.T) {
 			t.Errorf("%s is not served any more: %+v", oid, o.Error)
 		}
 	}
+}
+
+// TestUnreadableHistoryDeletesNothing: what one of several histories might name
+// is not garbage while it cannot be read.
+func TestUnreadableHistoryDeletesNothing(t *testing.T) {
+	t.Parallel()
+	r := readyRepository(t, harness.Repository{Name: "partial", Spec: "  keepVersions: 1\n  gc: {mode: Delete, " + shortestGC + ", deleteLimit: 100%}\n"})
+	w := workTree(t, r)
+	old := pushOne(t, r, w)
+	pushOne(t, r, w)
+	patch(t, r, fmt.Sprintf(`{"history":[{"name":"main","url":%q},{"name":"fork","url":"%s/no-such-fork.git"}]}`, r.GitURL(), env.GitURL))
+	for _, kind := range []string{"HistoryReadable", "GarbageCollected"} {
+		if kind == "GarbageCollected" {
+			kubectl(t, "-n", r.Namespace, "create", "job", "--from=cronjob/partial-lfs-gc", "partial-run")
+		}
+		st, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, kind, "False", "", readyLimit)
+		noError(t, err)
+		if message := st.Condition(kind).Message; !strings.Contains(message, "fork") {
+			t.Errorf("%s says %q, which does not name the history that cannot be read", kind, message)
+		}
+	}
+	if st := status(t, r); st.GC != nil && st.GC.LastRun != nil && (st.GC.LastRun.Condemned != 0 || st.GC.LastRun.Deleted != 0) {
+		t.Errorf("the run says %+v, want nothing condemned or deleted", *st.GC.LastRun)
+	}
+	if !stored(t, r, old) {
+		t.Error("the superseded version is gone")
+	}
+	waitReady(t, r, readyLimit) // clients can push all the same
 }

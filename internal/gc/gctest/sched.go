@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing/synctest"
@@ -18,27 +19,27 @@ import (
 // testing/synctest: every call to the store stops before it is carried out and
 // before it is answered, until the scheduler lets it go on, or lets time pass.
 type Scheduler struct {
-	rng     *rand.Rand
-	waiting []chan struct{}
-	arrive  chan chan struct{}
+	mu      sync.Mutex
+	rng     *rand.Rand      // guarded by mu
+	waiting []chan struct{} // guarded by mu
 	// calls under way, also those whose caller has given up.
 	calls atomic.Int64
-	// pauses are drawn under a lock: callers arrive from many goroutines.
-	mu sync.Mutex
 	// LongPause is how long a call may be held up now and then.
 	LongPause time.Duration
 }
 
 // NewScheduler returns one whose decisions follow from the seed.
 func NewScheduler(seed uint64) *Scheduler {
-	return &Scheduler{rng: rand.New(rand.NewPCG(seed, 1)), arrive: make(chan chan struct{})}
+	return &Scheduler{rng: rand.New(rand.NewPCG(seed, 1))}
 }
 
 // Stop waits until the scheduler picks the caller.
 func (s *Scheduler) Stop() {
 	time.Sleep(s.pause())
 	turn := make(chan struct{})
-	s.arrive <- turn
+	s.mu.Lock()
+	s.waiting = append(s.waiting, turn)
+	s.mu.Unlock()
 	<-turn
 }
 
@@ -60,28 +61,31 @@ func (s *Scheduler) Rand(n int) int {
 
 // Run picks until done says so. Now and then it lets time pass, up to tick.
 func (s *Scheduler) Run(tick time.Duration, done func() bool) {
-	go func() {
-		// Arrivals are collected by a goroutine that ends with the bubble's last.
-		for turn := range s.arrive {
-			s.waiting = append(s.waiting, turn)
-		}
-	}()
-	defer close(s.arrive)
 	for {
 		synctest.Wait()
 		if done() && s.calls.Load() == 0 {
 			return
 		}
-		// Without anybody to pick only time can help.
-		if n := len(s.waiting); n > 0 && s.Rand(8) > 0 {
-			i := s.Rand(n)
-			turn := s.waiting[i]
-			s.waiting = append(s.waiting[:i], s.waiting[i+1:]...)
+		if turn := s.pick(); turn != nil {
 			close(turn)
 			continue
 		}
 		time.Sleep(time.Duration(s.Rand(int(tick))))
 	}
+}
+
+// pick takes one of those who wait, or nobody: then time passes.
+func (s *Scheduler) pick() chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.waiting)
+	if n == 0 || s.rng.IntN(8) == 0 {
+		return nil
+	}
+	i := s.rng.IntN(n)
+	turn := s.waiting[i]
+	s.waiting = slices.Delete(s.waiting, i, i+1)
+	return turn
 }
 
 // Scheduled is a Memory whose calls a Scheduler orders. A call of which the

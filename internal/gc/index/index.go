@@ -11,6 +11,7 @@
 //
 // The object's text is one line of JSON (Header) and a line for each entry,
 // sorted by OID: "{oid} {c|d} {JSON}". A server needs only the first two fields.
+// The last line says "end".
 package index
 
 import (
@@ -149,8 +150,12 @@ func (x *Index) Encode() ([]byte, error) {
 			return nil, err
 		}
 	}
+	b.WriteString(end + "\n")
 	return b.Bytes(), nil
 }
+
+// end is the last line.
+const end = "end"
 
 // Decode reads an index; modified is the store's time of its write.
 func Decode(r io.Reader, modified time.Time) (Index, error) {
@@ -181,9 +186,12 @@ func scan(r io.Reader, entry func(oid []byte, s State, rest []byte) error) (Head
 	if err := json.Unmarshal(lines.Bytes(), &h); err != nil || h.Index != Format || h.Generation == 0 {
 		return h, fmt.Errorf("%w: its first line is not one that this version knows", ErrMalformed)
 	}
-	n, last := 0, [64]byte{}
+	n, last, whole := 0, [64]byte{}, false
 	for ; lines.Scan(); n++ {
 		line := lines.Bytes()
+		if whole = string(line) == end; whole {
+			break
+		}
 		if len(line) < 68 || line[64] != ' ' || line[66] != ' ' || bytes.Compare(line[:64], last[:]) <= 0 {
 			return h, fmt.Errorf("%w: line %d", ErrMalformed, n+2)
 		}
@@ -199,7 +207,7 @@ func scan(r io.Reader, entry func(oid []byte, s State, rest []byte) error) (Head
 	if err := lines.Err(); err != nil {
 		return h, err
 	}
-	if n != h.Entries {
+	if n != h.Entries || !whole || lines.Scan() {
 		return h, fmt.Errorf("%w: %d entries of %d", ErrMalformed, n, h.Entries)
 	}
 	return h, nil

@@ -3,6 +3,7 @@ package scan
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -246,6 +247,37 @@ func TestShapes(t *testing.T) {
 			}
 			f.wantPins(t, tc.pins)
 		})
+	}
+}
+
+// A merge that takes a file from one side brings nothing back: a version's last
+// time, by which keep.age counts, stays.
+func TestMergeBringsNothingBack(t *testing.T) {
+	g := gctest.NewGit(t)
+	g.At(100).Pointer("a", "base").Pointer("b", "base").Commit("base")
+	g.Run("checkout", "-q", "-b", "side")
+	g.At(200).Pointer("a", "side").Commit("side")
+	g.Run("checkout", "-q", "main")
+	g.At(300).Pointer("b", "main").Commit("main")
+	g.At(400).Run("merge", "-q", "-m", "merge", "side")
+	g.At(500).Pointer("a", "base").Commit("back to the first")
+	var buf bytes.Buffer
+	_, err := Run(t.Context(), Options{Entries: []Entry{{Name: "main", URL: g.Dir}}, WorkDir: t.TempDir()}, liveset.Header{}, &buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := liveset.NewReader(&buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][2]int64{}
+	_, err = r.Each(func(v liveset.Version) error {
+		got[v.Path+":"+gctest.NameOf(v.OID)] = [2]int64{v.First, v.Last}
+		return nil
+	}, func(liveset.Pin) error { return nil })
+	want := map[string][2]int64{"a:base": {100, 500}, "a:side": {200, 200}, "b:base": {100, 100}, "b:main": {300, 300}}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v: first and last are %v, want %v", err, got, want)
 	}
 }
 

@@ -295,7 +295,7 @@ func (s *sim) play() {
 // TestSchedules plays random schedules; GC_SCHEDULES says how many, GC_SEED the
 // first of them.
 func TestSchedules(t *testing.T) {
-	schedules, first := envInt("GC_SCHEDULES", 60), envInt("GC_SEED", 1)
+	schedules, first := envInt("GC_SCHEDULES", 30), envInt("GC_SEED", 1)
 	var there, rescued, deleted, uploaded int
 	for seed := first; seed < first+schedules && !t.Failed(); seed++ {
 		synctest.Test(t, func(t *testing.T) {

@@ -59,8 +59,8 @@ type Authenticator struct {
 func New(access serverconfig.Access, keys *token.Keyring) (*Authenticator, error) {
 	a := &Authenticator{tokens: make(map[[sha256.Size]byte]serverconfig.Token, len(access.Tokens)), keys: keys}
 	for _, t := range access.Tokens {
-		var sum [sha256.Size]byte
-		if n, err := hex.Decode(sum[:], []byte(t.SHA256)); err != nil || n != len(sum) || len(t.SHA256) != 2*len(sum) {
+		sum, err := hex.DecodeString(t.SHA256)
+		if err != nil || len(sum) != sha256.Size {
 			return nil, fmt.Errorf("access.tokens[%s].sha256: want 64 hex digits", t.Name)
 		}
 		switch t.Scope {
@@ -68,7 +68,7 @@ func New(access serverconfig.Access, keys *token.Keyring) (*Authenticator, error
 		default:
 			return nil, fmt.Errorf("access.tokens[%s].scope: unknown scope %q", t.Name, t.Scope)
 		}
-		a.tokens[sum] = t
+		a.tokens[[sha256.Size]byte(sum)] = t
 	}
 	return a, nil
 }

@@ -50,9 +50,20 @@ func (fakeSession) Verify(transfer.Object, time.Duration) (*transfer.Action, err
 	return &transfer.Action{Href: "http://server/verify"}, nil
 }
 
+// noGuard is garbage collection that has no plans.
+type noGuard struct{}
+
+func (noGuard) Begin(context.Context) (View, error) { return noGuard{}, nil }
+
+func (noGuard) Tombstone(context.Context, string) (string, error) { return "", nil }
+
+func (noGuard) State(string) State { return Unlisted }
+
+func (noGuard) Rescue(context.Context, string) error { return nil }
+
 // recordingGuard writes down the order of events.
 type recordingGuard struct {
-	NoGuard
+	noGuard
 	state  State
 	rescue error
 	begin  error
@@ -112,7 +123,7 @@ func TestLookupsAreBounded(t *testing.T) {
 	var running, most atomic.Int64
 	release := make(chan struct{})
 	limiter := NewLimiter(5)
-	s := &Service{Guard: NoGuard{}, Session: fakeSession{}, Lookups: limiter, Bucket: fakeBucket{head: func(ctx context.Context, _ string) (objectstore.Info, error) {
+	s := &Service{Guard: noGuard{}, Session: fakeSession{}, Lookups: limiter, Bucket: fakeBucket{head: func(ctx context.Context, _ string) (objectstore.Info, error) {
 		most.Store(max(most.Load(), running.Add(1)))
 		defer running.Add(-1)
 		select {
@@ -168,7 +179,7 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	s := &Service{Guard: NoGuard{}, Session: fakeSession{}, Lookups: NewLimiter(4), Bucket: fakeBucket{head: func(_ context.Context, key string) (objectstore.Info, error) {
+	s := &Service{Guard: noGuard{}, Session: fakeSession{}, Lookups: NewLimiter(4), Bucket: fakeBucket{head: func(_ context.Context, key string) (objectstore.Info, error) {
 		return objectstore.Info{}, objectstore.ErrNotFound
 	}}}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -206,7 +217,7 @@ func BenchmarkBatch100(b *testing.B) {
 	}
 	body.Truncate(body.Len() - 1)
 	body.WriteString(`]}`)
-	s := &Service{Guard: NoGuard{}, Session: fakeSession{}, Lookups: NewLimiter(64), Bucket: fakeBucket{head: func(context.Context, string) (objectstore.Info, error) {
+	s := &Service{Guard: noGuard{}, Session: fakeSession{}, Lookups: NewLimiter(64), Bucket: fakeBucket{head: func(context.Context, string) (objectstore.Info, error) {
 		return objectstore.Info{}, objectstore.ErrNotFound
 	}}}
 	b.ReportAllocs()

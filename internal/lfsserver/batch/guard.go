@@ -49,18 +49,3 @@ func Protect(ctx context.Context, view View, oid string) error {
 	}
 	return nil
 }
-
-// NoGuard is for a repository that has no garbage collection.
-type NoGuard struct{}
-
-// Begin implements Guard.
-func (NoGuard) Begin(context.Context) (View, error) { return NoGuard{}, nil }
-
-// Tombstone implements Guard.
-func (NoGuard) Tombstone(context.Context, string) (string, error) { return "", nil }
-
-// State implements View.
-func (NoGuard) State(string) State { return Unlisted }
-
-// Rescue implements View.
-func (NoGuard) Rescue(context.Context, string) error { return nil }

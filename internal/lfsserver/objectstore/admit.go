@@ -1,6 +1,7 @@
 package objectstore
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"time"
@@ -67,7 +68,7 @@ func checksum(oid string, enforced bool) ([]byte, error) {
 		return nil, ErrUnprovable
 	}
 	sum, err := hex.DecodeString(oid)
-	if err != nil || len(sum) != 32 {
+	if err != nil || len(sum) != sha256.Size || hex.EncodeToString(sum) != oid {
 		return nil, errors.New("admit: not an OID")
 	}
 	return sum, nil

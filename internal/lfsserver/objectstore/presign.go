@@ -41,26 +41,15 @@ func (s *URLSigner) PresignGet(key string, expires time.Duration, name string) (
 	return s.presign(&r)
 }
 
-// PresignHead signs one HEAD.
-func (s *URLSigner) PresignHead(key string, expires time.Duration) (string, error) {
-	return s.presign(&presignRequest{method: "HEAD", key: key, at: s.now(), expires: expires})
-}
-
 // PresignPut implements Presigner. Content-Length is signed too: HTTP clients
 // send it by themselves, so it is not among the headers returned.
 func (s *URLSigner) PresignPut(key string, sha256 []byte, size int64, expires time.Duration) (string, map[string]string, error) {
-	return s.presignPutAt(key, sha256, size, s.now(), expires)
-}
-
-// presignPutAt is PresignPut at a time of the caller's, so that the probe can
-// sign a URL that has expired already.
-func (s *URLSigner) presignPutAt(key string, sha256 []byte, size int64, at time.Time, expires time.Duration) (string, map[string]string, error) {
 	if len(sha256) != 32 || size < 0 {
 		return "", nil, fmt.Errorf("presign: bad checksum (%d bytes) or size %d", len(sha256), size)
 	}
 	sum := base64.StdEncoding.EncodeToString(sha256)
 	u, err := s.presign(&presignRequest{
-		method: "PUT", key: key, at: at, expires: expires,
+		method: "PUT", key: key, at: s.now(), expires: expires,
 		length: strconv.FormatInt(size, 10), checksum: sum,
 	})
 	if err != nil {

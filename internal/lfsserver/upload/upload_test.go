@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 // server is a replica that works on a store, which may be faulty.
 func server(store objectstore.Store, copyLimit int64) *upload.Service {
 	return &upload.Service{
-		Store: store, Prefix: prefix, Guard: batch.NoGuard{}, Proofs: upload.NewProofs(4), Now: time.Now,
+		Store: store, Prefix: prefix, Guard: index{}, Proofs: upload.NewProofs(4), Now: time.Now,
 		Publisher: objectstore.NewPublisher(store, prefix).WithCopyLimit(copyLimit),
 	}
 }
@@ -410,9 +410,8 @@ func TestBeginTogether(t *testing.T) {
 	}
 }
 
-// index is garbage collection's view of all objects.
+// index is garbage collection's view of all objects; the zero value has no plans.
 type index struct {
-	batch.NoGuard
 	state   batch.State
 	rescued *int
 }

@@ -1,0 +1,92 @@
+package usage
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+)
+
+// slowBucket takes its time to list one object and some of the server's own.
+type slowBucket struct {
+	objectstore.Bucket
+	takes time.Duration
+	err   error
+	spent time.Duration
+	lists int
+}
+
+func (b *slowBucket) List(context.Context, string, string) iter.Seq2[objectstore.Info, error] {
+	return func(yield func(objectstore.Info, error) bool) {
+		time.Sleep(b.takes)
+		b.spent += b.takes
+		b.lists++
+		if b.err != nil {
+			yield(objectstore.Info{}, b.err)
+			return
+		}
+		oid := "0123456789012345678901234567890123456789012345678901234567890123"
+		for _, key := range []string{layout.Prefix("p/").Object(oid), "p/lfs/other", "p/lfs/00/00/" + oid} {
+			if !yield(objectstore.Info{Key: key, Size: 7}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// TestPace: however often something changes, listing takes at most 5 % of the
+// time and happens at most every 15 s; changes are not forgotten.
+func TestPace(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"quick": time.Millisecond, "slow": 3 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &slowBucket{takes: takes}
+				c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, time.Now, slog.New(slog.DiscardHandler), 0)
+				ctx, cancel := context.WithCancel(t.Context())
+				go c.Run(ctx)
+				const span = time.Hour
+				for begin := time.Now(); time.Since(begin) < span; time.Sleep(100 * time.Millisecond) {
+					c.Changed()
+				}
+				if b.spent > span/20+takes {
+					t.Errorf("%v of %v spent listing", b.spent, span)
+				}
+				if most := int(span/(15*time.Second)) + 1; b.lists > most || b.lists < 50 {
+					t.Errorf("%d counts in %v", b.lists, span)
+				}
+				if u := c.Last(); u == nil || u.Objects != 1 || u.Bytes != 7 {
+					t.Errorf("counted %+v", u)
+				}
+				cancel()
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// TestAgain: a count that fails is repeated without being asked for, and keeps
+// the last good one.
+func TestAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &slowBucket{}
+		c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, time.Now, slog.New(slog.DiscardHandler), 0)
+		ctx, cancel := context.WithCancel(t.Context())
+		go c.Run(ctx)
+		c.Changed()
+		time.Sleep(time.Minute)
+		b.err = errors.New("away")
+		c.Changed()
+		time.Sleep(time.Minute)
+		if b.lists < 3 || c.Last() == nil {
+			t.Errorf("%d counts, last %+v", b.lists, c.Last())
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
