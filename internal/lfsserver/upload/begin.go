@@ -93,8 +93,7 @@ func (s *Service) resume(ctx context.Context, o Order, r stored) (*Upload, error
 		return nil, nil
 	}
 	if r.info.Date.Sub(r.info.LastModified) > restamp {
-		err := s.save(ctx, o.Client, r.Register, objectstore.Condition{IfMatch: r.info.ETag})
-		if err != nil && !errors.Is(err, objectstore.ErrPreconditionFailed) {
+		if err := s.update(ctx, o.Client, &r); err != nil {
 			return nil, err
 		}
 	}
@@ -110,7 +109,7 @@ func (s *Service) create(ctx context.Context, o Order, cond objectstore.Conditio
 	if r.UploadID, err = s.Store.Create(ctx, staging); err != nil {
 		return nil, err
 	}
-	if err := s.save(ctx, o.Client, r, cond); err != nil {
+	if _, err := s.save(ctx, o.Client, r, cond); err != nil {
 		_ = s.Store.Abort(context.WithoutCancel(ctx), staging, r.UploadID)
 		return nil, err
 	}
@@ -130,11 +129,14 @@ func (s *Service) look(ctx context.Context, client string, r *Register) (*Upload
 		return nil, err
 	}
 	_, err = s.Store.Head(ctx, s.Prefix.Staging(r.ID))
-	if errors.Is(err, objectstore.ErrNotFound) {
+	if errors.Is(err, objectstore.ErrNotFound) && !r.assembling(s.Now(), assemblyTime) {
 		return nil, ErrNone
 	}
+	if err != nil && !errors.Is(err, objectstore.ErrNotFound) {
+		return nil, err
+	}
 	u.Assembled = true
-	return u, err
+	return u, nil
 }
 
 // Look is how far an upload has come; ErrNone where there is none.

@@ -46,7 +46,7 @@ func (s *Service) finish(ctx context.Context, t Target) (objectstore.Info, error
 	case r.Size != t.Size:
 		return info, batch.ErrSize
 	}
-	if err := s.publish(ctx, t, r.Register); err != nil {
+	if err := s.publish(ctx, t, &r); err != nil {
 		return s.failed(ctx, t, r.Register, err)
 	}
 	info, err = s.Store.Head(ctx, s.Prefix.Object(t.OID))
@@ -69,17 +69,43 @@ func (s *Service) failed(ctx context.Context, t Target, r *Register, err error) 
 		if info, there := s.present(ctx, t); there == nil {
 			return info, nil
 		}
-		if errors.Is(err, ErrNone) {
-			_ = s.discard(ctx, t.Ref.Client, r) // nothing is left but the register
-		} else {
-			err = &batch.BusyError{Message: "the upload changed while it was being finished; try again", RetryAfter: time.Second, Cause: err}
+		if !errors.Is(err, ErrNone) || s.assembling(ctx, t, assemblyTime) {
+			return objectstore.Info{}, busy(err)
 		}
+		// Nothing but the register may be left. Sweeping removes it: to throw an
+		// upload away because one look did not find it could throw away another
+		// replica's work.
+	case errors.As(err, new(*MissingError)) && s.assembling(ctx, t, listTime):
+		return objectstore.Info{}, busy(err)
 	}
 	return objectstore.Info{}, err
 }
 
+// Times after the begin of an assembly.
+const (
+	// assemblyTime is how long a store may show neither the upload nor its object.
+	assemblyTime = 15 * time.Minute
+	// listTime is how long its list of parts may be one that is being taken away.
+	listTime = 10 * time.Second
+)
+
+// assembling is true when a replica has told the store to assemble the upload, so
+// that what was seen of it means nothing.
+func (s *Service) assembling(ctx context.Context, t Target, within time.Duration) bool {
+	r, err := s.find(ctx, t.OID, t.Ref)
+	return err == nil && r.assembling(s.Now(), within)
+}
+
+func (r *Register) assembling(now time.Time, within time.Duration) bool {
+	return !r.AssembledAt.IsZero() && now.Sub(r.AssembledAt) < within
+}
+
+func busy(cause error) error {
+	return &batch.BusyError{Message: "the upload is being finished already; try again", RetryAfter: 2 * time.Second, Cause: cause}
+}
+
 // publish goes from parts to the final object.
-func (s *Service) publish(ctx context.Context, t Target, r *Register) error {
+func (s *Service) publish(ctx context.Context, t Target, r *stored) error {
 	steps := objectstore.Steps{
 		Gate: func(ctx context.Context) error { return s.gate(ctx, t.OID) },
 		Copying: func(ctx context.Context, id string) error {
@@ -101,7 +127,7 @@ func (s *Service) publish(ctx context.Context, t Target, r *Register) error {
 }
 
 // assemble makes the staging object of the parts, unless somebody has.
-func (s *Service) assemble(ctx context.Context, t Target, r *Register) error {
+func (s *Service) assemble(ctx context.Context, t Target, r *stored) error {
 	staging := s.Prefix.Staging(r.ID)
 	have, err := s.Store.ListParts(ctx, staging, r.UploadID)
 	if err == nil {
@@ -112,7 +138,7 @@ func (s *Service) assemble(ctx context.Context, t Target, r *Register) error {
 		if len(missing) > 0 {
 			return &MissingError{Parts: missing}
 		}
-		err = s.Store.Complete(ctx, staging, r.UploadID, good)
+		err = s.complete(ctx, t, r, good)
 	}
 	if err == nil {
 		return nil
@@ -127,16 +153,30 @@ func (s *Service) assemble(ctx context.Context, t Target, r *Register) error {
 	return err
 }
 
+// complete tells the store, and everybody else first.
+func (s *Service) complete(ctx context.Context, t Target, r *stored, parts []objectstore.Part) error {
+	r.AssembledAt = s.Now().UTC()
+	if err := s.update(ctx, t.Ref.Client, r); err != nil {
+		return err
+	}
+	err := s.Store.Complete(ctx, s.Prefix.Staging(r.ID), r.UploadID, parts)
+	if errors.Is(err, objectstore.ErrPreconditionFailed) {
+		r.AssembledAt = time.Time{} // a part was replaced: nothing is being assembled
+		return errors.Join(err, s.update(ctx, t.Ref.Client, r))
+	}
+	return err
+}
+
 // copying remembers the server's own upload to the final key, after throwing
 // away one that was not finished.
-func (s *Service) copying(ctx context.Context, t Target, r *Register, id string) error {
+func (s *Service) copying(ctx context.Context, t Target, r *stored, id string) error {
 	if r.CopyID != "" {
 		if err := s.Store.Abort(ctx, s.Prefix.Object(r.OID), r.CopyID); err != nil {
 			return err
 		}
 	}
 	r.CopyID = id
-	return s.save(ctx, t.Ref.Client, r, objectstore.Condition{})
+	return s.update(ctx, t.Ref.Client, r)
 }
 
 // present looks for the final object, after garbage collection's index: the rules

@@ -30,6 +30,9 @@ type Register struct {
 	// CopyID is an upload to the final key of the server's own, begun to copy a
 	// large object there.
 	CopyID string `json:"copyID,omitempty"`
+	// AssembledAt is when the store was last told to make the object of the
+	// parts. Some stores show neither upload nor object while they do.
+	AssembledAt time.Time `json:"assembledAt,omitzero"`
 	// By is who began it, for people.
 	By        string    `json:"by"`
 	CreatedAt time.Time `json:"createdAt"`
@@ -97,13 +100,27 @@ func (s *Service) find(ctx context.Context, oid string, ref Ref) (stored, error)
 	return r, err
 }
 
-// save writes a register under a condition.
-func (s *Service) save(ctx context.Context, client string, r *Register, cond objectstore.Condition) error {
+// save writes a register under a condition and returns its ETag.
+func (s *Service) save(ctx context.Context, client string, r *Register, cond objectstore.Condition) (etag string, err error) {
 	raw, err := json.Marshal(r)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = s.Store.Put(ctx, s.Prefix.Upload(r.OID, client), bytes.NewReader(raw), int64(len(raw)), cond)
+	info, err := s.Store.Put(ctx, s.Prefix.Upload(r.OID, client), bytes.NewReader(raw), int64(len(raw)), cond)
+	return info.ETag, err
+}
+
+// update writes a register again, unless somebody has changed it since: another
+// replica that finishes the same upload, or the client that has begun anew.
+// Neither needs what was to be noted.
+func (s *Service) update(ctx context.Context, client string, r *stored) error {
+	etag, err := s.save(ctx, client, r.Register, objectstore.Condition{IfMatch: r.info.ETag})
+	if errors.Is(err, objectstore.ErrPreconditionFailed) {
+		return nil
+	}
+	if err == nil {
+		r.info.ETag = etag
+	}
 	return err
 }
 
@@ -121,6 +138,9 @@ func (s *Service) discard(ctx context.Context, client string, r *Register) error
 	}
 	if err := s.Store.Delete(ctx, staging, ""); err != nil {
 		return err
+	}
+	if now, err := s.load(ctx, r.OID, client); err == nil && now.ID != r.ID {
+		return nil // the client has begun anew
 	}
 	return s.Store.Delete(ctx, s.Prefix.Upload(r.OID, client), "")
 }

@@ -132,6 +132,23 @@ func (w *world) left() []string {
 	return keys
 }
 
+// sweep throws away what is that old, and counts. It asks the owner object for the
+// time, which it removes again.
+func (w *world) sweep(after time.Duration) (uploads, staged int) {
+	w.t.Helper()
+	if _, err := w.s3.Put(w.t.Context(), prefix.Owner(), strings.NewReader("{}"), 2, objectstore.Condition{}); err != nil {
+		w.t.Fatal(err)
+	}
+	uploads, staged, err := upload.Sweep(w.t.Context(), w.s3, prefix, after)
+	if err == nil {
+		err = w.s3.Delete(w.t.Context(), prefix.Owner(), "")
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return uploads, staged
+}
+
 // errCrash is what a server meets that has been killed.
 var errCrash = errors.New("killed")
 
@@ -241,6 +258,7 @@ func TestKilledBetweenSteps(t *testing.T) {
 					t.Errorf("more than %d calls", mostCalls)
 				}
 			}
+			w.sweep(-time.Minute)
 			if left := w.left(); len(left) > 0 {
 				t.Errorf("left behind: %q", left)
 			}
@@ -286,7 +304,7 @@ func (w *world) killedAt(n int, after bool, size int, wrong bool, copyLimit int6
 // TestFinishersTogether: several replicas finish one upload at once.
 func TestFinishersTogether(t *testing.T) {
 	w := newWorld(t)
-	for round := range 5 {
+	for round := range 8 {
 		wrong := round%2 == 1
 		content := random(200_000)
 		o := order(content)
@@ -407,6 +425,43 @@ func TestBeginTogether(t *testing.T) {
 			t.Errorf("different uploads: %q", ids)
 			break
 		}
+	}
+}
+
+// TestSweep: what nobody has touched for long goes, with its parts; a final object
+// never does.
+func TestSweep(t *testing.T) {
+	w := newWorld(t)
+	s := server(w.s3, objectstore.MaxPartSize)
+	content := random(1000)
+	u, err := s.Begin(t.Context(), order(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.putAll(u, content)
+	final := random(500)
+	done, err := s.Begin(t.Context(), order(final))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.putAll(done, final)
+	if _, err := s.Finish(t.Context(), upload.Target{OID: oidOf(final), Size: int64(len(final)), Ref: done.Ref}); err != nil {
+		t.Fatal(err)
+	}
+	if uploads, staged := w.sweep(time.Hour); uploads+staged != 0 {
+		t.Errorf("young, and swept: %d uploads, %d objects", uploads, staged)
+	}
+	if _, err := w.s3.Put(t.Context(), prefix.Staging("left"), strings.NewReader("x"), 1, objectstore.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	if uploads, staged := w.sweep(-time.Minute); uploads != 1 || staged != 1 {
+		t.Errorf("swept %d uploads, %d objects", uploads, staged)
+	}
+	if _, err := w.s3.ListParts(t.Context(), prefix.Staging(u.ID), u.UploadID); !errors.Is(err, objectstore.ErrNotFound) {
+		t.Errorf("its parts: %v", err)
+	}
+	if left := w.left(); len(left) > 0 || w.served(oidOf(final)) != final {
+		t.Errorf("left: %q", left)
 	}
 }
 
