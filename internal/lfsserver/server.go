@@ -89,7 +89,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim} {
+	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim, s.sweepUploads} {
 		group.Go(func() { run(work) })
 	}
 	api, admin := s.httpServer(s.apiHandler()), s.httpServer(s.adminHandler())
