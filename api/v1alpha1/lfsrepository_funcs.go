@@ -43,9 +43,6 @@ func (s *LFSRepositorySpec) UnsupportedFields() []UnsupportedField {
 	check(s.Transfer == TransferProxy, true, "spec.transfer", "set it to Direct, and spec.storage.publicEndpoint to an address that clients reach")
 
 	check(s.Quota != nil, false, "spec.quota", without)
-	if m := s.Multipart; m != nil {
-		check(m.Dialect != "" && m.Dialect != DialectAuto, false, "spec.multipart.dialect", without)
-	}
 	if a := s.Access; a != nil {
 		check(a.Kubernetes != nil, false, "spec.access.kubernetes", without+"; use spec.access.tokens")
 		check(a.JWT != nil, false, "spec.access.jwt", without+"; use spec.access.tokens")

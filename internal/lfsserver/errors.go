@@ -12,6 +12,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 )
 
 // contentType of the API (git-lfs, docs/api/README.md).
@@ -41,7 +42,9 @@ func (e *statusError) Unwrap() error { return e.cause }
 var (
 	errNoRoute = &statusError{status: http.StatusNotFound, message: "not found"}
 	errNoLocks = &statusError{status: http.StatusNotImplemented, message: "this server does not offer file locking"}
-	errDenied  = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; a token with scope Write is needed to push"}
+	// errOtherObject: a link was used for what it was not made for.
+	errOtherObject = &statusError{status: http.StatusForbidden, message: "this link is for another object"}
+	errDenied      = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; a token with scope Write is needed to push"}
 )
 
 // errCredentials asks for credentials in git-lfs's own header: WWW-Authenticate
@@ -69,11 +72,21 @@ func toStatus(err error) *statusError {
 	var malformed *batch.MalformedError
 	var operation *batch.OperationError
 	var busy *batch.BusyError
+	var missing *upload.MissingError
+	var parts *upload.PartsError
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &busy):
 		return errBusy(busy.Message, busy.RetryAfter, busy.Cause)
+	case errors.As(err, &missing):
+		return &statusError{status: http.StatusConflict, message: missing.Error()}
+	case errors.As(err, &parts):
+		return &statusError{status: http.StatusBadRequest, message: parts.Error()}
+	case errors.Is(err, objectstore.ErrWrongContent):
+		return &statusError{status: http.StatusUnprocessableEntity, message: err.Error() + "; it has been thrown away, upload it again"}
+	case errors.Is(err, upload.ErrNone):
+		return &statusError{status: http.StatusNotFound, message: err.Error()}
 	case errors.As(err, &malformed):
 		return &statusError{status: http.StatusBadRequest, message: malformed.Error()}
 	case errors.As(err, &operation), errors.Is(err, batch.ErrOID), errors.Is(err, batch.ErrSize):

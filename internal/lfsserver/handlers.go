@@ -1,6 +1,7 @@
 package lfsserver
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
 // batch answers the batch API.
@@ -48,41 +51,13 @@ func (s *Server) batch(c *call) error {
 	_ = http.NewResponseController(c.w).SetWriteDeadline(deadline)
 	ctx, cancel := context.WithDeadline(c.r.Context(), deadline)
 	defer cancel()
-	resp, err := s.service(c, host).Do(ctx, req, c.r.UserAgent())
+	resp, err := s.service(c, host, id).Do(ctx, req, c.r.UserAgent())
 	if err != nil {
 		return s.troubled(err)
 	}
+	c.info.dialect = resp.Dialect
 	s.metrics.observeObjects(req.Operation, resp)
 	return writeJSON(c.w, http.StatusOK, resp)
-}
-
-// verify answers whether an uploaded object has arrived.
-func (s *Server) verify(c *call) error {
-	id, err := s.identify(c)
-	if err != nil {
-		return err
-	}
-	if err := permit(c, id, policy.Verify); err != nil {
-		return err
-	}
-	req, err := batch.DecodeVerify(http.MaxBytesReader(c.w, c.r.Body, 64<<10))
-	if err != nil {
-		return err
-	}
-	c.info.operation, c.info.objects = "verify", 1
-	if id.Action != nil && (id.Action.OID != req.OID || id.Action.Size != req.Size.Bytes) {
-		return &statusError{status: http.StatusForbidden, message: "this link is for another object"}
-	}
-	if err := s.serving(c); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
-	defer cancel()
-	if err := s.service(c, nil).Verify(ctx, req.OID, req.Size.Bytes); err != nil {
-		return s.troubled(err)
-	}
-	s.usage.Changed()
-	return writeJSON(c.w, http.StatusOK, struct{}{})
 }
 
 // noLocks tells git-lfs that it need not ask again.
@@ -141,10 +116,25 @@ func (s *Server) troubled(err error) error {
 
 // service is the batch service for one request. host is nil where no links are
 // made.
-func (s *Server) service(c *call, host *endpoint) *batch.Service {
+func (s *Server) service(c *call, host *endpoint, id auth.Identity) *batch.Service {
 	return &batch.Service{
 		Bucket: c.store.bucket, Prefix: c.prefix, Guard: c.store.guard, Lookups: s.lookups,
-		Session: newSession(c.snapshot, host, s.monitor.State().Store.Capabilities, s.now),
+		Session: s.session(c, host, id), Rules: c.transferRules(s.monitor.State().Store.Capabilities),
+	}
+}
+
+// session makes links for whoever asks.
+func (s *Server) session(c *call, host *endpoint, id auth.Identity) *session {
+	return newSession(c.snapshot, host, s.monitor.State().Store.Capabilities, s.uploads(c), id.Principal())
+}
+
+// transferRules choose the dialect.
+func (s *snapshot) transferRules(caps *serverstatus.Capabilities) transfer.Rules {
+	m := s.config.Multipart
+	return transfer.Rules{
+		Override:  transfer.Override(m.Dialect),
+		Threshold: cmp.Or(m.ThresholdBytes, transfer.DefaultThreshold), PartSize: cmp.Or(m.PartSizeBytes, transfer.DefaultPartSize),
+		QuerySHA256: caps != nil && caps.QuerySHA256,
 	}
 }
 

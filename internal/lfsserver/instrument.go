@@ -24,6 +24,8 @@ type requestInfo struct {
 	operation string
 	principal string
 	objects   int
+	// dialect of a batch.
+	dialect string
 	// quiet requests come every few seconds and say nothing new.
 	quiet bool
 }
@@ -121,6 +123,9 @@ func (s *Server) logRequest(r *http.Request, info *requestInfo, rec *recorder, e
 		slog.Float64("duration_ms", float64(d.Microseconds())/1000))
 	if info.operation != "" {
 		attrs = append(attrs, slog.String("operation", info.operation), slog.Int("objects", info.objects))
+	}
+	if info.dialect != "" {
+		attrs = append(attrs, slog.String("dialect", info.dialect))
 	}
 	if info.principal != "" {
 		attrs = append(attrs, slog.String("principal", info.principal))

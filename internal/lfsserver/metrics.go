@@ -21,6 +21,8 @@ type metrics struct {
 	requests   *prometheus.CounterVec
 	durations  *prometheus.HistogramVec
 	objects    *prometheus.CounterVec
+	batches    *prometheus.CounterVec
+	proofs     *prometheus.HistogramVec
 	storeCalls *prometheus.CounterVec
 	storeTimes *prometheus.HistogramVec
 	reloads    prometheus.Counter
@@ -40,6 +42,13 @@ func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool
 		objects: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lfs_server_objects_total", Help: "Objects in batches by operation and answer.",
 		}, []string{"operation", "answer"}),
+		batches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lfs_server_batches_total", Help: "Answered batches by operation and the transfer dialect that was chosen.",
+		}, []string{"operation", "dialect"}),
+		proofs: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "lfs_server_upload_finish_seconds", Help: "Time to finish a multipart upload, with the proof of its content, by outcome.",
+			Buckets: []float64{.05, .25, 1, 5, 15, 60, 300, 1800},
+		}, []string{"outcome"}),
 		storeCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lfs_server_store_requests_total", Help: "Requests to the object store by call and HTTP status; code 0 where none came.",
 		}, []string{"call", "code"}),
@@ -72,7 +81,7 @@ func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	info.Set(1)
-	reg.MustRegister(m.requests, m.durations, m.objects, m.storeCalls, m.storeTimes, m.reloads, ready, info,
+	reg.MustRegister(m.requests, m.durations, m.objects, m.batches, m.proofs, m.storeCalls, m.storeTimes, m.reloads, ready, info,
 		held("lfs_server_stored_objects", "Objects that the repository holds, as last counted.",
 			func(u *serverstatus.Usage) int64 { return u.Objects }),
 		held("lfs_server_stored_bytes", "Bytes that the repository holds, as last counted.",
@@ -91,9 +100,14 @@ func (m *metrics) observeRequest(info *requestInfo, status int, d time.Duration)
 }
 
 func (m *metrics) observeObjects(operation string, resp *batch.Response) {
+	m.batches.WithLabelValues(operation, resp.Dialect).Inc()
 	for outcome, n := range resp.Outcomes() {
 		m.objects.WithLabelValues(operation, string(outcome)).Add(float64(n))
 	}
+}
+
+func (m *metrics) observeFinish(outcome string, d time.Duration) {
+	m.proofs.WithLabelValues(outcome).Observe(d.Seconds())
 }
 
 // observeStore is an objectstore.Observer.

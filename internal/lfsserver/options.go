@@ -41,6 +41,8 @@ type Options struct {
 	ReloadInterval time.Duration
 	// Monitor says how often the store is looked at.
 	Monitor monitor.Intervals
+	// FirstInterim is when a client that waits for a proof first hears of it.
+	FirstInterim time.Duration
 	// UsageGap is the least time between two counts.
 	UsageGap time.Duration
 
@@ -66,6 +68,7 @@ func DefaultOptions() Options {
 		DrainTimeout:   20 * time.Second,
 		ReloadInterval: time.Second,
 		Monitor:        monitor.DefaultIntervals,
+		FirstInterim:   firstInterim,
 		Version:        "dev",
 		Now:            time.Now,
 	}
@@ -84,6 +87,7 @@ func (o Options) withDefaults() Options {
 	o.DrainTimeout = or(o.DrainTimeout, d.DrainTimeout)
 	o.ReloadInterval = or(o.ReloadInterval, d.ReloadInterval)
 	o.Monitor = or(o.Monitor, d.Monitor)
+	o.FirstInterim = or(o.FirstInterim, d.FirstInterim)
 	o.Version = or(o.Version, d.Version)
 	if o.Logger == nil {
 		o.Logger = slog.Default()

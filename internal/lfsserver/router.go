@@ -25,6 +25,10 @@ type route struct {
 var routes = []route{
 	{name: "batch", path: "objects/batch", bare: true, methods: []string{http.MethodPost}, handle: (*Server).batch},
 	{name: "verify", path: "verify", methods: []string{http.MethodPost}, handle: (*Server).verify},
+	{name: "verify", path: "verify/", methods: []string{http.MethodPost}, handle: (*Server).verify},
+	{name: "complete", path: "complete", methods: []string{http.MethodPost}, handle: (*Server).complete},
+	{name: "complete", path: "complete/", methods: []string{http.MethodPost, http.MethodGet}, handle: (*Server).complete},
+	{name: "abort", path: "uploads/", methods: []string{http.MethodDelete}, handle: (*Server).abort},
 	{name: "locks", path: "locks", handle: (*Server).noLocks},
 	{name: "locks", path: "locks/", handle: (*Server).noLocks},
 }
@@ -34,6 +38,8 @@ type call struct {
 	*snapshot
 	w http.ResponseWriter
 	r *http.Request
+	// tail is what stands behind the route's path, where that ends in "/".
+	tail string
 	// info is for the log and the metrics.
 	info *requestInfo
 }
@@ -43,11 +49,15 @@ func (s *Server) apiHandler() http.Handler {
 	return s.instrument(func(w http.ResponseWriter, r *http.Request) error {
 		s.requests.Add(1)
 		c := &call{snapshot: s.current.Load(), w: w, r: r, info: about(r)}
-		rt := find(r.URL.Path, c.config.Repository)
+		rt, tail := find(r.URL.Path, c.config.Repository)
 		if rt == nil {
 			return errNoRoute
 		}
-		c.info.route = rt.name
+		c.info.route, c.tail = rt.name, tail
+		allowBrowsers(w.Header())
+		if r.Method == http.MethodOptions {
+			return preflight(w, rt.methods)
+		}
 		if len(rt.methods) > 0 && !slices.Contains(rt.methods, r.Method) {
 			return &statusError{
 				status: http.StatusMethodNotAllowed, message: "method not allowed",
@@ -61,33 +71,43 @@ func (s *Server) apiHandler() http.Handler {
 // kinds that Hugging Face's clients put before a repository.
 var kinds = []string{"models", "datasets", "spaces"}
 
-// find returns the route of a path, nil for any other path and for any other
-// repository: whoever asks for one learns nothing about it.
-func find(path string, repo serverconfig.Repository) *route {
+// apiPrefix is what KohakuHub's clients put before a repository.
+const apiPrefix = "/api"
+
+// find returns the route of a path with what stands behind it, nil for any other
+// path and for any other repository: whoever asks for one learns nothing about
+// it.
+func find(path string, repo serverconfig.Repository) (rt *route, tail string) {
+	if repo.Namespace != apiPrefix[1:] {
+		if after, ok := strings.CutPrefix(path, apiPrefix+"/"); ok {
+			path = after
+		}
+	}
 	rest := strings.TrimPrefix(path, "/")
 	if kind, after, ok := strings.Cut(rest, "/"); ok && slices.Contains(kinds, kind) && repo.Namespace != kind {
 		rest = after
 	}
 	rest, ok := strings.CutPrefix(rest, repo.Namespace+"/"+repo.Name)
 	if !ok {
-		return nil
+		return nil, ""
 	}
 	rest = strings.TrimPrefix(rest, ".git")
 	rest, ok = strings.CutPrefix(rest, "/")
 	if !ok {
-		return nil
+		return nil, ""
 	}
 	below, lfs := strings.CutPrefix(rest, "info/lfs/")
 	for i := range routes {
 		rt := &routes[i]
-		if below != rt.path && !(strings.HasSuffix(rt.path, "/") && strings.HasPrefix(below, rt.path)) {
+		tail, ok := strings.CutPrefix(below, rt.path)
+		if !ok || (tail != "" && !strings.HasSuffix(rt.path, "/")) {
 			continue
 		}
 		if lfs || rt.bare {
-			return rt
+			return rt, tail
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // root is the path under which clients find the repository.

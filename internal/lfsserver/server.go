@@ -15,12 +15,17 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/usage"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
-// lookups at the store at once, over all batches.
-const lookups = 64
+const (
+	// lookups at the store at once, over all batches.
+	lookups = 64
+	// proofs at once: each keeps a core busy, or the line to the store.
+	proofs = 4
+)
 
 // Server serves one repository.
 type Server struct {
@@ -29,6 +34,7 @@ type Server struct {
 	now     func() time.Time
 	metrics *metrics
 	lookups *batch.Limiter
+	proofs  *upload.Proofs
 	monitor *monitor.Monitor
 	usage   *usage.Counter
 
@@ -44,7 +50,7 @@ type Server struct {
 // usable configuration; a missing Secret or a store that is away is no failure.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	s := &Server{options: o, log: o.Logger, now: o.Now, lookups: batch.NewLimiter(lookups)}
+	s := &Server{options: o, log: o.Logger, now: o.Now, lookups: batch.NewLimiter(lookups), proofs: upload.NewProofs(proofs)}
 	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady, func() *serverstatus.Usage { return s.usage.Last() })
 	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
 	s.usage = usage.New(s.countable, o.Now, o.Logger, o.UsageGap)
@@ -83,7 +89,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim} {
+	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim, s.sweepUploads} {
 		group.Go(func() { run(work) })
 	}
 	api, admin := s.httpServer(s.apiHandler()), s.httpServer(s.adminHandler())

@@ -1,11 +1,14 @@
 package lfsserver
 
 import (
+	"cmp"
+	"context"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
@@ -14,26 +17,35 @@ type session struct {
 	snap      *snapshot
 	host      *endpoint
 	admission objectstore.Admission
-	verifyURL string
-	now       func() time.Time
+	uploads   *upload.Service
+	// who the client is, as auth.Identity.Principal names it.
+	who string
+	// root of the API in the client's URLs, and KohakuHub's spelling of it.
+	root, apiRoot string
+	now           func() time.Time
 }
 
 var _ transfer.Session = (*session)(nil)
 
-func newSession(snap *snapshot, host *endpoint, caps *serverstatus.Capabilities, now func() time.Time) *session {
+func newSession(snap *snapshot, host *endpoint, caps *serverstatus.Capabilities, uploads *upload.Service, who string) *session {
+	s := &session{snap: snap, host: host, uploads: uploads, who: who, now: uploads.Now}
 	if host == nil {
-		return &session{snap: snap, now: now}
+		return s
 	}
-	return &session{
-		snap: snap, host: host, now: now,
-		admission: objectstore.NewAdmission(host.signer, snap.prefix, caps != nil && caps.SignedChecksum),
-		verifyURL: host.base + root(snap.config.Repository) + "/verify",
-	}
+	s.admission = objectstore.NewAdmission(host.signer, snap.prefix, *cmp.Or(caps, &serverstatus.Capabilities{}))
+	r := root(snap.config.Repository)
+	s.root, s.apiRoot = host.base+r, host.base+apiPrefix+r
+	return s
 }
 
 // Admit implements transfer.Session.
 func (s *session) Admit(o transfer.Object, expires time.Duration) (objectstore.Upload, error) {
 	return s.admission.Grant(o.OID, o.Size, expires)
+}
+
+// AdmitBare implements transfer.Session.
+func (s *session) AdmitBare(o transfer.Object, expires time.Duration) (objectstore.Upload, error) {
+	return s.admission.GrantBare(o.OID, expires)
 }
 
 // Fetch implements transfer.Session.
@@ -44,15 +56,81 @@ func (s *session) Fetch(o transfer.Object, expires time.Duration) (string, error
 // Verify implements transfer.Session. The link carries a token of its own, since
 // git-lfs adds no credentials to it.
 func (s *session) Verify(o transfer.Object, expires time.Duration) (*transfer.Action, error) {
-	t, err := s.snap.keys.Seal(token.Claims{
-		Operation: token.OperationVerify, Repository: s.snap.config.Repository.UID,
-		OID: o.OID, Size: o.Size, Expires: s.now().Add(expires),
+	t, err := s.seal(token.OperationVerify, o, "", expires)
+	if err != nil {
+		return nil, err
+	}
+	return s.verifyWith(t, expires), nil
+}
+
+func (s *session) verifyWith(t string, expires time.Duration) *transfer.Action {
+	return &transfer.Action{
+		Href: s.root + "/verify", Header: map[string]string{"Authorization": "Bearer " + t},
+		ExpiresIn: int64(expires / time.Second),
+	}
+}
+
+// Begin implements transfer.Session.
+func (s *session) Begin(ctx context.Context, o transfer.Object, partSize int64, fresh bool, expires time.Duration) (*transfer.Multipart, error) {
+	u, err := s.uploads.Begin(ctx, upload.Order{
+		OID: o.OID, Size: o.Size, PartSize: upload.PartSize(o.Size, partSize), Fresh: fresh,
+		Client: upload.ClientOf(s.snap.config.Repository.UID, s.who), By: s.who,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &transfer.Action{
-		Href: s.verifyURL, Header: map[string]string{"Authorization": "Bearer " + t},
-		ExpiresIn: int64(expires / time.Second),
+	return s.multipart(u, expires)
+}
+
+// multipart makes the links of an upload.
+func (s *session) multipart(u *upload.Upload, expires time.Duration) (*transfer.Multipart, error) {
+	o := transfer.Object{OID: u.OID, Size: u.Size}
+	parts, err := s.parts(u, expires)
+	if err != nil {
+		return nil, err
+	}
+	// Parts may be sent until their links end; what comes after them takes time.
+	life := expires + transfer.VerifyAfter(o.Size)
+	done, err := s.seal(token.OperationComplete, o, u.Ref.String(), life)
+	if err != nil {
+		return nil, err
+	}
+	abort, err := s.seal(token.OperationAbort, o, u.Ref.String(), life)
+	if err != nil {
+		return nil, err
+	}
+	return &transfer.Multipart{
+		PartSize: u.PartSize, Parts: parts, Token: done,
+		Complete: s.root + "/complete/" + done, Verify: s.verifyWith(done, life),
+		VerifyBare: s.apiRoot + "/verify/" + done, Abort: s.root + "/uploads/" + abort,
 	}, nil
+}
+
+// parts of an upload with their links.
+func (s *session) parts(u *upload.Upload, expires time.Duration) ([]transfer.Part, error) {
+	parts := make([]transfer.Part, u.Count())
+	for _, p := range u.Done {
+		parts[p.Number-1].Done = true
+	}
+	key := s.snap.prefix.Staging(u.ID)
+	for i := range parts {
+		p := &parts[i]
+		p.Pos, p.Size = u.Span(i + 1)
+		if p.Done = p.Done || u.Assembled; u.Assembled {
+			continue
+		}
+		var err error
+		if p.URL, err = s.host.signer.PresignPart(key, u.UploadID, i+1, expires); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
+}
+
+// seal makes the token of a link.
+func (s *session) seal(op token.Operation, o transfer.Object, ref string, expires time.Duration) (string, error) {
+	return s.snap.keys.Seal(token.Claims{
+		Operation: op, Repository: s.snap.config.Repository.UID,
+		OID: o.OID, Size: o.Size, Expires: s.now().Add(expires), Upload: ref,
+	})
 }

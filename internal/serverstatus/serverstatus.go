@@ -74,6 +74,10 @@ type Capabilities struct {
 	// SignedChecksum: a PUT whose signed x-amz-checksum-sha256 does not match
 	// its body is refused.
 	SignedChecksum bool `json:"signedChecksum"`
+	// QuerySHA256: a PUT whose body does not match X-Amz-Content-Sha256 in its
+	// presigned query is refused. Where not, clients that send no headers upload
+	// small objects as one part.
+	QuerySHA256 bool `json:"querySHA256"`
 	// ConditionalWrites: If-None-Match:* and If-Match are honoured on PUT.
 	ConditionalWrites bool `json:"conditionalWrites"`
 	// PresignExpiry: an expired presigned request is refused.

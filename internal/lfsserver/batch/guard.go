@@ -34,3 +34,18 @@ type View interface {
 	// failure or doubt nothing may be said of the object.
 	Rescue(ctx context.Context, oid string) error
 }
+
+// Protect comes before an object is looked for, answered or written: one that is
+// being deleted is BusyError, and one that is condemned is marked as wanted.
+func Protect(ctx context.Context, view View, oid string) error {
+	switch view.State(oid) {
+	case Deleting:
+		return &BusyError{RetryAfter: afterDeletion,
+			Message: "garbage collection is removing one of these objects right now; try again"}
+	case Condemned:
+		if err := view.Rescue(ctx, oid); err != nil {
+			return Busy("an object could not be kept from garbage collection", err)
+		}
+	}
+	return nil
+}

@@ -48,7 +48,7 @@ func (l *Limiter) one(ctx context.Context, i int, do func(context.Context, int) 
 	select {
 	case l.slots <- struct{}{}:
 	case <-ctx.Done():
-		return busy("the server is overloaded", ctx.Err())
+		return Busy("the server is overloaded", ctx.Err())
 	}
 	defer func() { <-l.slots }()
 	return do(ctx, i)

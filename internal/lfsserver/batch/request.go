@@ -50,7 +50,7 @@ func (s *Size) UnmarshalJSON(b []byte) error {
 // Decode reads a request and checks all that concerns the batch as a whole.
 func Decode(body io.Reader) (*Request, error) {
 	var req Request
-	if err := decodeJSON(body, &req); err != nil {
+	if err := DecodeJSON(body, MaxBody, &req); err != nil {
 		return nil, err
 	}
 	switch {
@@ -64,28 +64,12 @@ func Decode(body io.Reader) (*Request, error) {
 	return &req, nil
 }
 
-// VerifyRequest asks whether an object has arrived.
-type VerifyRequest struct {
-	OID  string `json:"oid"`
-	Size Size   `json:"size"`
-}
-
-// DecodeVerify reads a verify request.
-func DecodeVerify(body io.Reader) (VerifyRequest, error) {
-	var req VerifyRequest
-	err := decodeJSON(body, &req)
-	if err == nil && (!ValidOID(req.OID) || !req.Size.Valid) {
-		err = ErrOID
-	}
-	return req, err
-}
-
-// decodeJSON reads exactly one JSON object.
-func decodeJSON(body io.Reader, into any) error {
-	raw, err := io.ReadAll(io.LimitReader(body, MaxBody+1))
+// DecodeJSON reads exactly one JSON object of at most limit bytes.
+func DecodeJSON(body io.Reader, limit int64, into any) error {
+	raw, err := io.ReadAll(io.LimitReader(body, limit+1))
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLarge), len(raw) > MaxBody:
+	case errors.As(err, &tooLarge), int64(len(raw)) > limit:
 		return ErrTooLarge
 	case err != nil:
 		return &MalformedError{Reason: "it ended early"}

@@ -10,6 +10,10 @@ type Response struct {
 	Transfer string   `json:"transfer"`
 	Objects  []Answer `json:"objects"`
 	HashAlgo string   `json:"hash_algo"`
+
+	// Dialect that was chosen, for logs and metrics: several have one transfer
+	// name.
+	Dialect string `json:"-"`
 }
 
 // Answer is what becomes of one object: actions, an error, or neither, which

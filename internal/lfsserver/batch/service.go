@@ -22,6 +22,8 @@ type Service struct {
 	Prefix  layout.Prefix
 	Guard   Guard
 	Session transfer.Session
+	// Rules choose the dialect.
+	Rules transfer.Rules
 	// Lookups bounds how many objects are looked for at once, over all batches.
 	Lookups *Limiter
 }
@@ -32,18 +34,18 @@ func (s *Service) Do(ctx context.Context, req *Request, userAgent string) (*Resp
 	resp := &Response{HashAlgo: "sha256", Objects: make([]Answer, len(req.Objects))}
 	var answer func(context.Context, RequestObject) (Answer, error)
 	if req.Operation == "upload" {
-		dialect := transfer.ForUpload(offer)
-		resp.Transfer = dialect.Name()
+		dialect := s.Rules.ForUpload(offer)
+		resp.Transfer, resp.Dialect = dialect.Name(), dialect.Label()
 		view, err := s.Guard.Begin(ctx)
 		if err != nil {
-			return nil, busy("garbage collection's index cannot be read", err)
+			return nil, Busy("garbage collection's index cannot be read", err)
 		}
 		answer = func(ctx context.Context, o RequestObject) (Answer, error) {
 			return s.upload(ctx, dialect, view, o)
 		}
 	} else {
-		dialect := transfer.ForDownload(offer)
-		resp.Transfer = dialect.Name()
+		dialect := s.Rules.ForDownload(offer)
+		resp.Transfer, resp.Dialect = dialect.Name(), dialect.Label()
 		answer = func(ctx context.Context, o RequestObject) (Answer, error) {
 			return s.download(ctx, dialect, o)
 		}
@@ -64,21 +66,15 @@ func (s *Service) upload(ctx context.Context, d transfer.Dialect, view View, o R
 	if a, ok := valid(o); !ok {
 		return a, nil
 	}
-	switch view.State(o.OID) {
-	case Deleting:
-		return Answer{}, &BusyError{RetryAfter: afterDeletion,
-			Message: "garbage collection is removing one of these objects right now; try again"}
-	case Condemned:
-		if err := view.Rescue(ctx, o.OID); err != nil {
-			return Answer{}, busy("an object could not be kept from garbage collection", err)
-		}
+	if err := Protect(ctx, view, o.OID); err != nil {
+		return Answer{}, err
 	}
 	info, err := s.Bucket.Head(ctx, s.Prefix.Object(o.OID))
 	switch {
 	case errors.Is(err, objectstore.ErrNotFound):
 		return s.wanted(ctx, d, o)
 	case err != nil:
-		return Answer{}, busy("the object store does not answer", err)
+		return Answer{}, Busy("the object store does not answer", err)
 	case info.Size != o.Size.Bytes:
 		return refuse(o, "the object is stored already, with %d bytes; a file of %d bytes cannot have this OID", info.Size, o.Size.Bytes), nil
 	}
@@ -108,7 +104,7 @@ func (s *Service) download(ctx context.Context, d transfer.Dialect, o RequestObj
 		return s.absent(ctx, o)
 	}
 	if err != nil {
-		return Answer{}, busy("the object store does not answer", err)
+		return Answer{}, Busy("the object store does not answer", err)
 	}
 	actions, err := d.Download(ctx, s.Session, transfer.Object{OID: o.OID, Size: info.Size})
 	if err != nil {
@@ -122,27 +118,27 @@ func (s *Service) absent(ctx context.Context, o RequestObject) (Answer, error) {
 	reason, err := s.Guard.Tombstone(ctx, o.OID)
 	switch {
 	case err != nil:
-		return Answer{}, busy("the object store does not answer", err)
+		return Answer{}, Busy("the object store does not answer", err)
 	case reason != "":
 		return failed(o, http.StatusGone, OutcomePruned, reason), nil
 	}
 	return failed(o, http.StatusNotFound, OutcomeMissing, "the object does not exist"), nil
 }
 
-// Verify returns nil when the object is there with that size, else ErrAbsent,
-// ErrSize or a BusyError. Its content need not be looked at: nothing reaches a
-// final key unproven.
-func (s *Service) Verify(ctx context.Context, oid string, size int64) error {
+// Verify finds the object with that size, or returns ErrAbsent, ErrSize or a
+// BusyError. Its content need not be looked at: nothing reaches a final key
+// unproven.
+func (s *Service) Verify(ctx context.Context, oid string, size int64) (objectstore.Info, error) {
 	info, err := s.Bucket.Head(ctx, s.Prefix.Object(oid))
 	switch {
 	case errors.Is(err, objectstore.ErrNotFound):
-		return ErrAbsent
+		return info, ErrAbsent
 	case err != nil:
-		return busy("the object store does not answer", err)
+		return info, Busy("the object store does not answer", err)
 	case info.Size != size:
-		return ErrSize
+		return info, ErrSize
 	}
-	return nil
+	return info, nil
 }
 
 // valid is false, with the answer, for what is no object.
@@ -170,6 +166,7 @@ const retryAfter = 3 * time.Second
 // has begun with.
 const afterDeletion = 15 * time.Second
 
-func busy(message string, cause error) error {
+// Busy is a BusyError that asks to try again in a few seconds.
+func Busy(message string, cause error) error {
 	return &BusyError{Message: message + "; try again", RetryAfter: retryAfter, Cause: cause}
 }

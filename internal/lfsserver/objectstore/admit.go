@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
-// This is the only file that lets content reach a final key. A final key is a
-// promise that its bytes hash to its name, so whatever comes here must already
-// be bound to the hash: today by a signed checksum that the store enforces.
+// This file and publish.go are the only ones that let content reach a final key.
+// A final key is a promise that its bytes hash to its name, so whatever gets
+// there is bound to the hash: here by a signature that the store enforces, in
+// publish.go by reading it back.
 
 // ErrUnprovable: the store was not seen to refuse wrong content, so no URL may
 // be issued that writes to a final key.
@@ -27,27 +29,47 @@ type Upload struct {
 
 // Admission grants uploads to final keys of one repository.
 type Admission struct {
-	presigner      Presigner
-	prefix         layout.Prefix
-	signedChecksum bool
+	presigner UploadPresigner
+	prefix    layout.Prefix
+	caps      serverstatus.Capabilities
 }
 
-// NewAdmission grants by presigned URLs of p. signedChecksum is what the probe
-// found of that very store.
-func NewAdmission(p Presigner, prefix layout.Prefix, signedChecksum bool) Admission {
-	return Admission{presigner: p, prefix: prefix, signedChecksum: signedChecksum}
+// NewAdmission grants by presigned URLs of p. caps is what the probe found of
+// that very store.
+func NewAdmission(p UploadPresigner, prefix layout.Prefix, caps serverstatus.Capabilities) Admission {
+	return Admission{presigner: p, prefix: prefix, caps: caps}
 }
 
 // Grant returns an upload whose body the store compares with the OID (64
 // lower-case hex digits) and size in bytes before it stores anything.
 func (a Admission) Grant(oid string, size int64, expires time.Duration) (Upload, error) {
-	if !a.signedChecksum {
-		return Upload{}, ErrUnprovable
-	}
-	sum, err := hex.DecodeString(oid)
-	if err != nil || len(sum) != sha256.Size || hex.EncodeToString(sum) != oid {
-		return Upload{}, errors.New("admit: not an OID")
+	sum, err := checksum(oid, a.caps.SignedChecksum)
+	if err != nil {
+		return Upload{}, err
 	}
 	u, header, err := a.presigner.PresignPut(a.prefix.Object(oid), sum, size, expires)
 	return Upload{URL: u, Header: header}, err
+}
+
+// GrantBare is Grant for clients that send none of our headers: the query alone
+// binds the body to the OID. A body of another length has another hash.
+func (a Admission) GrantBare(oid string, expires time.Duration) (Upload, error) {
+	sum, err := checksum(oid, a.caps.QuerySHA256)
+	if err != nil {
+		return Upload{}, err
+	}
+	u, err := a.presigner.PresignPutQuery(a.prefix.Object(oid), sum, expires)
+	return Upload{URL: u}, err
+}
+
+// checksum is the OID's, where the store looks at it.
+func checksum(oid string, enforced bool) ([]byte, error) {
+	if !enforced {
+		return nil, ErrUnprovable
+	}
+	sum, err := hex.DecodeString(oid)
+	if err != nil || len(sum) != sha256.Size || hex.EncodeToString(sum) != oid {
+		return nil, errors.New("admit: not an OID")
+	}
+	return sum, nil
 }

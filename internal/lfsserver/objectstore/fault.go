@@ -87,7 +87,8 @@ func kindOf(status int, code string) error {
 		return ErrNotFound
 	case status == http.StatusNotModified:
 		return ErrNotModified
-	case status == http.StatusPreconditionFailed, code == "ConditionalRequestConflict":
+	case status == http.StatusPreconditionFailed, code == "ConditionalRequestConflict",
+		code == "InvalidPart":
 		return ErrPreconditionFailed
 	case status == http.StatusForbidden, status == http.StatusUnauthorized:
 		return ErrDenied
@@ -102,6 +103,8 @@ var deniedCodes = map[string]bool{
 	"InvalidAccessKeyId": true, "SignatureDoesNotMatch": true, "ExpiredToken": true, "InvalidToken": true,
 	"XAdminUserNotFound": true,
 }
+
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
 
 func describe(resp minio.ErrorResponse) string {
 	s := resp.Code

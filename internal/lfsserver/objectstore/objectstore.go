@@ -88,3 +88,21 @@ type Presigner interface {
 	// counted from at (the store's own clock): the fence of garbage collection.
 	PresignDelete(key, versionID string, at time.Time, expires time.Duration) (url string, err error)
 }
+
+// UploadPresigner also makes the URLs of clients that send no headers of ours.
+type UploadPresigner interface {
+	Presigner
+	// PresignPutQuery signs an upload whose body must have exactly this SHA-256
+	// (32 bytes), for clients that send no headers of ours. Only some stores
+	// look at it (serverstatus.Capabilities, QuerySHA256).
+	PresignPutQuery(key string, sha256 []byte, expires time.Duration) (url string, err error)
+	// PresignPart signs the upload of one part. Its content is not bound to
+	// anything, so it must not be of an upload to a final key.
+	PresignPart(key, uploadID string, number int, expires time.Duration) (url string, err error)
+}
+
+// Store is a bucket in which objects can be put together.
+type Store interface {
+	Bucket
+	Multipart
+}

@@ -2,6 +2,7 @@ package objectstore
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -24,7 +25,7 @@ type URLSigner struct {
 	now    func() time.Time
 }
 
-var _ Presigner = (*URLSigner)(nil)
+var _ UploadPresigner = (*URLSigner)(nil)
 
 // NewURLSigner signs with these credentials, by the clock now.
 func NewURLSigner(e Endpoint, c Credentials, now func() time.Time) *URLSigner {
@@ -55,6 +56,25 @@ func (s *URLSigner) PresignPut(key string, sha256 []byte, size int64, expires ti
 		return "", nil, err
 	}
 	return u, map[string]string{HeaderChecksum: sum}, nil
+}
+
+// PresignPutQuery implements UploadPresigner.
+func (s *URLSigner) PresignPutQuery(key string, sha256 []byte, expires time.Duration) (string, error) {
+	if len(sha256) != 32 {
+		return "", fmt.Errorf("presign: bad checksum (%d bytes)", len(sha256))
+	}
+	return s.presign(&presignRequest{method: "PUT", key: key, at: s.now(), expires: expires, payload: hex.EncodeToString(sha256)})
+}
+
+// PresignPart implements UploadPresigner.
+func (s *URLSigner) PresignPart(key, uploadID string, number int, expires time.Duration) (string, error) {
+	if uploadID == "" || number < 1 || number > MaxParts {
+		return "", fmt.Errorf("presign: bad part %d", number)
+	}
+	return s.presign(&presignRequest{
+		method: "PUT", key: key, at: s.now(), expires: expires,
+		query: "partNumber=" + strconv.Itoa(number) + "&uploadId=" + escape(uploadID),
+	})
 }
 
 // PresignDelete implements Presigner.

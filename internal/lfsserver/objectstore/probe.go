@@ -31,6 +31,9 @@ func Probe(ctx context.Context, s *S3, signer *URLSigner, prefix layout.Prefix) 
 	if caps.SignedChecksum, err = p.signedChecksum(ctx); err != nil {
 		return caps, err
 	}
+	if caps.QuerySHA256, err = p.querySHA256(ctx); err != nil {
+		return caps, err
+	}
 	caps.PresignExpiry, err = p.presignExpiry(ctx)
 	return caps, err
 }
@@ -133,6 +136,21 @@ func (p *probe) signedChecksum(ctx context.Context) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// querySHA256 uploads as a client without headers would, wrong bytes first.
+func (p *probe) querySHA256(ctx context.Context) (bool, error) {
+	key := p.dir + "query"
+	sum := sha256.Sum256([]byte(probeRight))
+	u, err := p.signer.PresignPutQuery(key, sum[:], time.Minute)
+	if err != nil {
+		return false, err
+	}
+	wrong, err := p.upload(ctx, key, u, probeWrong, nil)
+	if err != nil || wrong {
+		return false, err
+	}
+	return p.upload(ctx, key, u, probeRight, nil)
 }
 
 // upload sends one presigned PUT and then looks for the object, because a

@@ -27,7 +27,7 @@ type S3 struct {
 	http   *http.Client
 }
 
-var _ Bucket = (*S3)(nil)
+var _ Store = (*S3)(nil)
 
 // NewS3 makes a client; it does not connect. transport is the connection pool,
 // to be shared by clients of the same store; observe may be nil.
@@ -36,7 +36,7 @@ func NewS3(e Endpoint, c Credentials, transport http.RoundTripper, observe Obser
 	if e.VirtualHosted {
 		lookup = minio.BucketLookupDNS
 	}
-	rt := &observed{next: transport, observe: observe}
+	rt := newObserved(transport, observe)
 	core, err := minio.NewCore(e.Host, &minio.Options{
 		Creds:        credentials.NewStaticV4(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
 		Secure:       e.Secure,

@@ -33,6 +33,9 @@ type presignRequest struct {
 	query string
 	// length and checksum are signed headers of uploads, both or none.
 	length, checksum string
+	// payload is the body's hex SHA-256 where the query says it
+	// (X-Amz-Content-Sha256), empty where the payload is unsigned.
+	payload string
 }
 
 // signer signs for one endpoint with one set of credentials.
@@ -113,7 +116,12 @@ func (s *signer) presign(r *presignRequest) string {
 
 // appendQuery appends the canonical query string: parameters in byte order.
 func (s *signer) appendQuery(b []byte, r *presignRequest, at time.Time, day *signingDay) []byte {
-	b = append(b, "X-Amz-Algorithm="+sigV4Algorithm+"&X-Amz-Credential="...)
+	b = append(b, "X-Amz-Algorithm="+sigV4Algorithm...)
+	if r.payload != "" {
+		b = append(b, "&X-Amz-Content-Sha256="...)
+		b = append(b, r.payload...)
+	}
+	b = append(b, "&X-Amz-Credential="...)
 	b = append(b, day.credential...)
 	b = append(b, "&X-Amz-Date="...)
 	b = at.AppendFormat(b, sigV4Time)
@@ -143,6 +151,9 @@ func (s *signer) appendHeaders(b []byte, r *presignRequest) []byte {
 	if r.checksum == "" {
 		b = append(b, "host:"...)
 		b = append(b, s.host...)
+		if r.payload != "" {
+			return append(append(b, "\n\nhost\n"...), r.payload...)
+		}
 		return append(b, "\n\nhost\nUNSIGNED-PAYLOAD"...)
 	}
 	b = append(b, "content-length:"...)

@@ -50,10 +50,31 @@ func withCall(ctx context.Context, name string) (context.Context, *call) {
 	return context.WithValue(ctx, callKey{}, c), c
 }
 
+// Calls whose answer may take as long as the store needs to move the bytes.
+const (
+	callComplete = "complete-upload"
+	callCopy     = "copy"
+)
+
 // observed reports every request and notes the Date of its answer.
 type observed struct {
-	next    http.RoundTripper
+	next http.RoundTripper
+	// patient takes the calls that may be silent for long; nil: next does.
+	patient http.RoundTripper
 	observe Observer
+}
+
+// newObserved makes one. A store that puts 100 GB together says nothing for
+// minutes, which ResponseHeaderTimeout would take for a dead one: those calls
+// end with their context alone.
+func newObserved(next http.RoundTripper, observe Observer) *observed {
+	o := &observed{next: next, observe: observe}
+	if t, ok := next.(*http.Transport); ok {
+		t = t.Clone()
+		t.ResponseHeaderTimeout = 0
+		o.patient = t
+	}
+	return o
 }
 
 func (o *observed) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -61,8 +82,12 @@ func (o *observed) RoundTrip(req *http.Request) (*http.Response, error) {
 	if c == nil {
 		c = &call{name: "other"}
 	}
+	next := o.next
+	if o.patient != nil && (c.name == callComplete || c.name == callCopy) {
+		next = o.patient
+	}
 	start := time.Now()
-	resp, err := o.next.RoundTrip(req)
+	resp, err := next.RoundTrip(req)
 	status := 0
 	if err == nil {
 		status = resp.StatusCode

@@ -3,6 +3,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
@@ -17,6 +19,10 @@ const (
 	Upload   Operation = "upload"
 	// Verify asks whether an uploaded object has arrived.
 	Verify Operation = "verify"
+	// Complete finishes a multipart upload, or asks how far it has come.
+	Complete Operation = "complete"
+	// Abort throws a multipart upload away.
+	Abort Operation = "abort"
 )
 
 // Verdict is the answer.
@@ -51,6 +57,16 @@ var needs = map[Operation]int{
 	Download: rank[serverconfig.ScopeRead],
 	Upload:   rank[serverconfig.ScopeWrite],
 	Verify:   rank[serverconfig.ScopeWrite],
+	Complete: rank[serverconfig.ScopeWrite],
+	Abort:    rank[serverconfig.ScopeWrite],
+}
+
+// redeems names the token operations that allow an operation. Whoever may finish
+// an upload may ask whether it has arrived.
+var redeems = map[Operation][]token.Operation{
+	Verify:   {token.OperationVerify, token.OperationComplete},
+	Complete: {token.OperationComplete},
+	Abort:    {token.OperationAbort},
 }
 
 // Decide returns the verdict. What it does not know it denies.
@@ -75,7 +91,7 @@ func Decide(rules Rules, id auth.Identity, op Operation) Verdict {
 // handler's to compare.
 func redeem(rules Rules, c *token.Claims, op Operation) Verdict {
 	if c.Repository == rules.Repository && rules.Repository != "" &&
-		op == Verify && c.Operation == token.OperationVerify {
+		slices.Contains(redeems[op], c.Operation) {
 		return Allow
 	}
 	return Deny

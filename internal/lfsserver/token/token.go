@@ -20,8 +20,17 @@ import (
 // Operation is what a token allows.
 type Operation byte
 
-// OperationVerify allows to ask whether an uploaded object has arrived.
-const OperationVerify Operation = 1
+// The operations.
+const (
+	// OperationVerify allows to ask whether an uploaded object has arrived, which
+	// finishes a multipart upload whose parts are all there.
+	OperationVerify Operation = 1
+	// OperationComplete allows to finish a multipart upload and to ask how far it
+	// has come.
+	OperationComplete Operation = 2
+	// OperationAbort allows to throw a multipart upload away.
+	OperationAbort Operation = 3
+)
 
 // Claims say what a token is for. All of them are checked by whoever redeems it.
 type Claims struct {
@@ -34,6 +43,9 @@ type Claims struct {
 	Size int64
 	// Expires to the second.
 	Expires time.Time
+	// Upload names the registered multipart upload, empty where there is none.
+	// How far that has come is never in here: the store knows.
+	Upload string
 }
 
 // Errors of Open. Clients are told no more than "invalid or expired".
@@ -47,7 +59,10 @@ var (
 )
 
 const (
-	version = 1
+	// version of tokens without Upload, and with it.
+	version       = 1
+	versionUpload = 2
+
 	macSize = sha256.Size
 	// maxLength bounds what is decoded at all, in characters.
 	maxLength = 1024
@@ -90,11 +105,15 @@ func (r *Keyring) Seal(c Claims) (string, error) {
 	if r.signer == nil {
 		return "", ErrNoKey
 	}
-	if len(c.Repository) > 255 || c.Size < 0 {
+	if len(c.Repository) > 255 || len(c.Upload) > 255 || c.Size < 0 {
 		return "", fmt.Errorf("token: claims out of bounds")
 	}
-	b := make([]byte, 0, 160+len(c.Repository)+len(r.signer.ID))
-	b = append(b, version, byte(len(r.signer.ID)))
+	b := make([]byte, 0, 160+len(c.Repository)+len(c.Upload)+len(r.signer.ID))
+	v := byte(version)
+	if c.Upload != "" {
+		v = versionUpload
+	}
+	b = append(b, v, byte(len(r.signer.ID)))
 	b = append(b, r.signer.ID...)
 	b = append(b, byte(c.Operation), byte(len(c.Repository)))
 	b = append(b, c.Repository...)
@@ -104,6 +123,10 @@ func (r *Keyring) Seal(c Claims) (string, error) {
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Size))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Expires.Unix()))
+	if v == versionUpload {
+		b = append(b, byte(len(c.Upload)))
+		b = append(b, c.Upload...)
+	}
 	b = sign(b, b, r.signer.Secret)
 	return base64.RawURLEncoding.EncodeToString(b), nil
 }
@@ -115,7 +138,7 @@ func (r *Keyring) Open(s string, now time.Time) (Claims, error) {
 		return Claims{}, ErrInvalid
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) < macSize+2 || b[0] != version {
+	if err != nil || len(b) < macSize+2 || (b[0] != version && b[0] != versionUpload) {
 		return Claims{}, ErrInvalid
 	}
 	body, mac := b[:len(b)-macSize], b[len(b)-macSize:]
@@ -124,16 +147,28 @@ func (r *Keyring) Open(s string, now time.Time) (Claims, error) {
 	if !ok || !known || !hmac.Equal(mac, sign(nil, body, key.Secret)) {
 		return Claims{}, ErrInvalid
 	}
-	return parse(rest, now)
+	return parse(rest, b[0] == versionUpload, now)
 }
 
-func parse(b []byte, now time.Time) (Claims, error) {
+func parse(b []byte, upload bool, now time.Time) (Claims, error) {
 	if len(b) == 0 {
 		return Claims{}, ErrInvalid
 	}
 	c := Claims{Operation: Operation(b[0])}
 	uid, rest, ok := cut(b[1:])
-	if !ok || len(rest) != 32+8+8 {
+	const fixed = 32 + 8 + 8
+	if !ok || len(rest) < fixed {
+		return Claims{}, ErrInvalid
+	}
+	rest, tail := rest[:fixed], rest[fixed:]
+	if upload {
+		ref, after, ok := cut(tail)
+		if !ok || len(ref) == 0 {
+			return Claims{}, ErrInvalid
+		}
+		c.Upload, tail = string(ref), after
+	}
+	if len(tail) != 0 {
 		return Claims{}, ErrInvalid
 	}
 	c.Repository = string(uid)

@@ -29,6 +29,9 @@ type basicActions struct {
 // Name implements Dialect.
 func (Basic) Name() string { return NameBasic }
 
+// Label implements Dialect.
+func (Basic) Label() string { return NameBasic }
+
 // MaxUpload implements Dialect.
 func (Basic) MaxUpload() int64 { return MaxSinglePut }
 
@@ -40,7 +43,7 @@ func (Basic) Upload(_ context.Context, s Session, o Object) (any, error) {
 		return nil, err
 	}
 	// The PUT may begin in the link's last second and verify comes after it.
-	verify, err := s.Verify(o, life+verifyAfter(o.Size))
+	verify, err := s.Verify(o, life+VerifyAfter(o.Size))
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +63,8 @@ func (Basic) Download(_ context.Context, s Session, o Object) (any, error) {
 	return &basicActions{Download: &Action{Href: u, ExpiresIn: seconds(life)}}, nil
 }
 
-func verifyAfter(size int64) time.Duration {
+// VerifyAfter is how long after its last link a client may still verify.
+func VerifyAfter(size int64) time.Duration {
 	return time.Duration(size/slowest)*time.Second + time.Minute
 }
 

@@ -32,8 +32,44 @@ type Session interface {
 	Admit(o Object, expires time.Duration) (objectstore.Upload, error)
 	// Fetch returns a URL that downloads the object.
 	Fetch(o Object, expires time.Duration) (string, error)
+	// AdmitBare is Admit for clients that send no headers of ours. It fails where
+	// the store does not check such uploads (Rules.QuerySHA256).
+	AdmitBare(o Object, expires time.Duration) (objectstore.Upload, error)
 	// Verify returns the action that asks whether the object has arrived.
 	Verify(o Object, expires time.Duration) (*Action, error)
+	// Begin returns the multipart upload of an object: the one that this client
+	// has begun, or a new one with parts of that size (within the limits of
+	// stores). fresh asks for one whose parts can all be written.
+	Begin(ctx context.Context, o Object, partSize int64, fresh bool, expires time.Duration) (*Multipart, error)
+}
+
+// Multipart is an upload in parts with the links that finish it. Its content is
+// proven before the object counts as there.
+type Multipart struct {
+	// PartSize in bytes of every part but the last.
+	PartSize int64
+	// Parts of the object, all of them, in order; none of an empty object.
+	Parts []Part
+	// Complete takes one POST without credentials and finishes the upload.
+	Complete string
+	// Verify does the same for clients that call it so, with a token in its
+	// header; Token is that token.
+	Verify *Action
+	Token  string
+	// VerifyBare is Verify with the token in the URL.
+	VerifyBare string
+	// Abort takes one DELETE without credentials.
+	Abort string
+}
+
+// Part is a range of an object and the link that uploads it by one PUT without
+// headers.
+type Part struct {
+	// Pos is where it begins, in bytes.
+	Pos, Size int64
+	URL       string
+	// Done: it is in the store already.
+	Done bool
 }
 
 // Dialect answers the objects of a batch in the words of one family of clients.
@@ -42,6 +78,8 @@ type Session interface {
 type Dialect interface {
 	// Name is the answer's "transfer".
 	Name() string
+	// Label names the dialect in logs and metrics.
+	Label() string
 	// MaxUpload is the largest object in bytes that Upload can move.
 	MaxUpload() int64
 	// Upload returns the actions for an object that is not there.

@@ -1,0 +1,97 @@
+package lfsserver_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
+)
+
+// envHubModule is a node_modules folder that holds @huggingface/hub, made by "npm
+// install @huggingface/hub".
+const envHubModule = "LFS_TEST_NODE_MODULES"
+
+// TestHuggingFaceHubNPM: the library itself uploads through the server. What is not
+// LFS (preupload, commit) the test answers.
+func TestHuggingFaceHubNPM(t *testing.T) {
+	modules := os.Getenv(envHubModule)
+	if modules == "" {
+		t.Skip("set " + envHubModule + " to try the library itself")
+	}
+	s := startSplitting(t, "Auto")
+	hub := httptest.NewServer(hubOf(t, s))
+	defer hub.Close()
+	dir := t.TempDir()
+	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	large, small := content(2*partSize+12), content(1000)
+	for name, c := range map[string]string{"large.bin": large, "small.bin": small} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(c), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script := `
+import {uploadFiles} from "@huggingface/hub";
+import {readFileSync} from "node:fs";
+await uploadFiles({
+  repo: {type: "model", name: "team-a/models"}, hubUrl: process.argv[2], accessToken: process.argv[3], useXet: false,
+  files: ["large.bin", "small.bin"].map(path => ({path, content: new Blob([readFileSync(path)])})),
+});
+console.log("done");`
+	if err := os.WriteFile(filepath.Join(dir, "upload.mjs"), []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("node", "upload.mjs", hub.URL, "hf_"+lfstest.WriteToken)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "done") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, c := range []string{large, small} {
+		if s.Download(lfstest.ObjectOf(c)) != c {
+			t.Errorf("%d bytes: not what was uploaded", len(c))
+		}
+	}
+}
+
+// hubOf is a hub around the server: every file is LFS, every commit succeeds. The
+// library insists on tokens that begin with hf_.
+func hubOf(t *testing.T, s *lfstest.Server) http.Handler {
+	target, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = target.Host
+		r.Out.Header.Set("Authorization", "Bearer "+lfstest.WriteToken)
+	}}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.Contains(r.URL.Path, "/preupload/"):
+			var req struct {
+				Files []struct {
+					Path string `json:"path"`
+				} `json:"files"`
+			}
+			_ = json.NewDecoder(r.Body).Decode(&req)
+			files := []map[string]any{}
+			for _, f := range req.Files {
+				files = append(files, map[string]any{"path": f.Path, "uploadMode": "lfs", "shouldIgnore": false})
+			}
+			_ = json.NewEncoder(w).Encode(map[string]any{"files": files})
+		case strings.Contains(r.URL.Path, "/commit/"):
+			_ = json.NewEncoder(w).Encode(map[string]any{"commitOid": strings.Repeat("a", 40), "commitUrl": "http://hub/commit", "hookOutput": ""})
+		default:
+			proxy.ServeHTTP(w, r)
+		}
+	})
+}

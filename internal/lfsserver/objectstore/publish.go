@@ -1,0 +1,162 @@
+package objectstore
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/lfs-operator/lfs-operator/internal/layout"
+)
+
+// ErrWrongContent: the bytes are not what the OID and the size say.
+var ErrWrongContent = errors.New("the uploaded content does not match its oid and size")
+
+// Publisher moves objects from staging keys to final keys of one repository,
+// each after its proof.
+type Publisher struct {
+	store  Store
+	prefix layout.Prefix
+	// copyLimit in bytes of one copy; larger objects are copied in parts.
+	copyLimit int64
+}
+
+// NewPublisher publishes within one bucket.
+func NewPublisher(store Store, prefix layout.Prefix) Publisher {
+	return Publisher{store: store, prefix: prefix, copyLimit: MaxPartSize}
+}
+
+// WithCopyLimit is p with another limit of one copy, for stores that have one
+// and for tests.
+func (p Publisher) WithCopyLimit(bytes int64) Publisher {
+	p.copyLimit = bytes
+	return p
+}
+
+// Steps of a publication that its caller takes part in.
+type Steps struct {
+	// Gate is asked right before the object becomes visible; an error ends it.
+	Gate func(ctx context.Context) error
+	// Copying is told of an upload to the final key, before anything is copied
+	// into it: it is to be aborted should nobody complete it.
+	Copying func(ctx context.Context, uploadID string) error
+}
+
+// Publish reads the object under a staging key, compares it with OID and size,
+// and copies it to its final key. No URL may exist that could still write to the
+// staging key; what is copied is bound by ETag to what was read. It returns
+// ErrWrongContent, or ErrNotFound and ErrPreconditionFailed where somebody else
+// was faster.
+func (p Publisher) Publish(ctx context.Context, oid string, size int64, staging string, steps Steps) error {
+	info, err := p.store.Head(ctx, staging)
+	if err != nil {
+		return err
+	}
+	if info.Size != size {
+		return fmt.Errorf("%w: %d bytes instead of %d", ErrWrongContent, info.Size, size)
+	}
+	if err := p.prove(ctx, oid, info); err != nil {
+		return err
+	}
+	if size > p.copyLimit {
+		return p.copyParts(ctx, oid, info, steps)
+	}
+	if err := steps.Gate(ctx); err != nil {
+		return err
+	}
+	err = p.store.Copy(ctx, info.Key, info.ETag, p.prefix.Object(oid))
+	return p.arrived(ctx, oid, size, err)
+}
+
+// PublishEmpty writes the object without content, which needs no upload.
+func (p Publisher) PublishEmpty(ctx context.Context, oid string, steps Steps) error {
+	if sum := sha256.Sum256(nil); oid != hex.EncodeToString(sum[:]) {
+		return fmt.Errorf("%w: it has no bytes", ErrWrongContent)
+	}
+	if err := steps.Gate(ctx); err != nil {
+		return err
+	}
+	_, err := p.store.Put(ctx, p.prefix.Object(oid), bytes.NewReader(nil), 0, Condition{})
+	return err
+}
+
+// proofBuffer is what is read at once.
+const proofBuffer = 256 << 10
+
+// prove reads an object back. No store tells the SHA-256 of an object that was
+// put together of parts.
+func (p Publisher) prove(ctx context.Context, oid string, want Info) error {
+	body, got, err := p.store.Get(ctx, want.Key, "")
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if got.ETag != want.ETag || got.Size != want.Size {
+		return fault("prove", want.Key, errors.New("it changed while it was read"))
+	}
+	h := sha256.New()
+	n, err := io.CopyBuffer(h, body, make([]byte, proofBuffer))
+	if err == nil && n != want.Size {
+		err = io.ErrUnexpectedEOF // the connection's fault, not the content's
+	}
+	if err != nil {
+		return fault("prove", want.Key, err)
+	}
+	if sum := hex.EncodeToString(h.Sum(nil)); sum != oid {
+		return fmt.Errorf("%w: its SHA-256 is %s", ErrWrongContent, sum)
+	}
+	return nil
+}
+
+// copyParts is for objects that one copy cannot move. The final key shows
+// nothing before Complete.
+func (p Publisher) copyParts(ctx context.Context, oid string, src Info, steps Steps) error {
+	key := p.prefix.Object(oid)
+	id, err := p.store.Create(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err = steps.Copying(ctx, id); err == nil {
+		err = p.copyInto(ctx, key, id, src, steps)
+	}
+	if err != nil {
+		_ = p.store.Abort(context.WithoutCancel(ctx), key, id)
+	}
+	return p.arrived(ctx, oid, src.Size, err)
+}
+
+func (p Publisher) copyInto(ctx context.Context, key, id string, src Info, steps Steps) error {
+	// As few parts as may be, of equal size, so that none is too small.
+	n := (src.Size + p.copyLimit - 1) / p.copyLimit
+	size := (src.Size + n - 1) / n
+	var parts []Part
+	for offset := int64(0); offset < src.Size; offset += size {
+		part, err := p.store.CopyPart(ctx, src.Key, src.ETag, offset, min(size, src.Size-offset), key, id, len(parts)+1)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, part)
+	}
+	if err := steps.Gate(ctx); err != nil {
+		return err
+	}
+	return p.store.Complete(ctx, key, id, parts)
+}
+
+// arrived looks at the final key, whatever a copy was answered: an answer can
+// get lost, and some stores send 200 before they fail.
+func (p Publisher) arrived(ctx context.Context, oid string, size int64, copied error) error {
+	info, err := p.store.Head(ctx, p.prefix.Object(oid))
+	switch {
+	case err == nil && info.Size == size:
+		return nil
+	case copied != nil:
+		return copied
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return err
+	}
+	return fault("copy", p.prefix.Object(oid), errors.New("the store says that it was copied, and it was not"))
+}

@@ -1,0 +1,112 @@
+package lfsserver_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+	"github.com/lfs-operator/lfs-operator/test/assets"
+)
+
+// startImpatient runs a server that sends interim answers after almost no time.
+func startImpatient(t *testing.T) *lfstest.Server {
+	return lfstest.Start(t, assets.SharedStore(t), lfstest.WithConfig(func(c *serverconfig.Config) {
+		c.Multipart = serverconfig.Multipart{ThresholdBytes: 1 << 20, PartSizeBytes: partSize}
+	}), lfstest.WithOptions(func(o *lfsserver.Options) { o.FirstInterim = 3 * time.Millisecond }))
+}
+
+// uploaded is an upload that waits for its completion.
+func uploaded(t *testing.T, s *lfstest.Server) (lfstest.Object, *actions) {
+	t.Helper()
+	c := content(2 * partSize)
+	o := lfstest.ObjectOf(c)
+	_, a := ask{agent: agentHF, transfers: []string{"basic", "multipart"}}.upload(t, s, o)
+	putChunks(t, a.Upload, c)
+	return o, a
+}
+
+// TestInterimAnswers: while an object is read back the connection is not silent,
+// with the status that the client skips, and no byte of the answer goes out.
+func TestInterimAnswers(t *testing.T) {
+	s := startImpatient(t)
+	for agent, want := range map[string]int{agentHF: 100, agentScript: 100, agentGit: 102, "node": 102} {
+		t.Run(agent, func(t *testing.T) {
+			o, a := uploaded(t, s)
+			u, err := url.Parse(a.Upload.Href)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := net.Dial("tcp", u.Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			body, _ := json.Marshal(o)
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nContent-Length: %d\r\n\r\n%s", u.Path, u.Host, agent, len(body), body)
+			r := bufio.NewReader(conn)
+			interim := 0
+			for {
+				resp, err := http.ReadResponse(r, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp.StatusCode >= 200 {
+					if resp.StatusCode != 200 {
+						t.Errorf("the end: %s", resp.Status)
+					}
+					break
+				}
+				if interim++; resp.StatusCode != want {
+					t.Errorf("interim answer %d, want %d", resp.StatusCode, want)
+				}
+			}
+			if interim == 0 {
+				t.Error("no interim answer")
+			}
+		})
+	}
+}
+
+// TestClientsSkipInterimAnswers asks with the HTTP stacks of real clients. Go's is
+// asked by all other tests of this package.
+func TestClientsSkipInterimAnswers(t *testing.T) {
+	s := startImpatient(t)
+	for name, command := range map[string][]string{
+		"python": {"python3", "-c", `
+import json, sys, http.client, urllib.parse
+u = urllib.parse.urlparse(sys.argv[1])
+c = http.client.HTTPConnection(u.netloc)
+c.request("POST", u.path, sys.argv[2], {"User-Agent": "python-requests/2"})
+r = c.getresponse()
+print(r.status, r.read().decode())`},
+		"node": {"node", "-e", `
+fetch(process.argv[1], {method: "POST", body: process.argv[2]})
+  .then(async r => console.log(r.status, await r.text()), e => console.log(e.cause ?? e))`},
+		"curl": {"sh", "-c", `curl -sS -w ' %{http_code}' --data "$1" "$0"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := exec.LookPath(strings.Fields(command[len(command)-1])[0]); name == "curl" && err != nil {
+				t.Skip("no curl here")
+			}
+			if _, err := exec.LookPath(command[0]); err != nil {
+				t.Skipf("no %s here", command[0])
+			}
+			o, a := uploaded(t, s)
+			body, _ := json.Marshal(o)
+			out, err := exec.Command(command[0], append(command[1:], a.Upload.Href, string(body))...).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "200") || !strings.Contains(string(out), `"success":true`) {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+}

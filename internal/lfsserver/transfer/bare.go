@@ -1,0 +1,27 @@
+package transfer
+
+import "context"
+
+// Bare is Basic for clients that send nothing but the body: huggingface_hub and
+// @huggingface/hub ignore the header of a single upload. The link itself binds the
+// content, so the store has to look at it.
+type Bare struct{ Basic }
+
+var _ Dialect = Bare{}
+
+// Label implements Dialect.
+func (Bare) Label() string { return "bare" }
+
+// Upload implements Dialect.
+func (Bare) Upload(_ context.Context, s Session, o Object) (any, error) {
+	life := Lifetime(o.Size)
+	grant, err := s.AdmitBare(o, life)
+	if err != nil {
+		return nil, err
+	}
+	verify, err := s.Verify(o, life+VerifyAfter(o.Size))
+	if err != nil {
+		return nil, err
+	}
+	return &basicActions{Upload: &Action{Href: grant.URL, ExpiresIn: seconds(life)}, Verify: verify}, nil
+}
