@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
@@ -189,6 +191,76 @@ func TestMissingKeysAreMadeAgain(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// TestAnotherMasterKey: with another key of the operator everything that was
+// derived is made anew, and all is well again without help.
+func TestAnotherMasterKey(t *testing.T) {
+	w := newWorld(t)
+	w.create("models")
+	w.ready("models")
+	names := []string{"models-lfs-access", "models-lfs-keys", "models-lfs-scan"}
+	before := map[string]*corev1.Secret{}
+	for _, n := range names {
+		before[n] = w.secret(n)
+	}
+	w.stop()
+	w.startWithKey("another key")
+	w.eventually("all Secrets are made anew", func() string {
+		for _, n := range names {
+			s := &corev1.Secret{}
+			if err := w.c.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: n}, s); err != nil {
+				return err.Error()
+			}
+			if s.UID == before[n].UID {
+				return n + " is the old one"
+			}
+		}
+		return ""
+	})
+	w.ready("models")
+	w.settled()
+	token := string(w.secret("models-lfs-access").Data["password"])
+	if token == string(before["models-lfs-access"].Data["password"]) || !accepts(w.server.loaded("models"), token, time.Now()) {
+		t.Error("the access Secret does not hold a new token that the server accepts")
+	}
+}
+
+// TestNudge: a pod that lags behind is made to look once, and not again.
+func TestNudge(t *testing.T) {
+	w := newWorld(t)
+	w.create("models")
+	repo := w.ready("models")
+	pod := &corev1.Pod{
+		// The stand-in for the servers answers by this name.
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "models-lfs", Labels: desiredLabels(repo)},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "server", Image: "x"}}},
+	}
+	if err := w.c.Create(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	w.settled()
+	if w.fetch(pod, pod.Name); pod.Annotations[annotationMounts] != "" {
+		t.Error("a pod that is up to date was nudged")
+	}
+	w.server.loading(false)
+	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.KeepVersions = ptr.To[int32](9) })
+	w.eventually("the pod is nudged", func() string {
+		if w.fetch(pod, pod.Name); pod.Annotations[annotationMounts] == "" {
+			return "not yet"
+		}
+		return ""
+	})
+	w.settled()
+	nudges := 0
+	for _, write := range w.spy.writes() {
+		if strings.HasPrefix(write, "patch") {
+			nudges++
+		}
+	}
+	if nudges != 1 {
+		t.Errorf("nudged %d times, want once: %v", nudges, w.spy.writes())
+	}
 }
 
 // TestOperatorCanReadNoSecret: all tests run with the permissions that we ship;

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,7 +49,7 @@ func (r *LFSRepositoryReconciler) nudge(ctx context.Context, p *pass) error {
 // then it reads the newest anyway.
 func upToDate(a poll.Answer, hash string) bool {
 	if a.Err != nil {
-		return true
+		return !errors.Is(a.Err, poll.ErrRefused)
 	}
 	reason := a.Status.Store.Reason
 	return a.Status.Config.Hash == hash &&

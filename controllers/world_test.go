@@ -64,7 +64,9 @@ func newWorld(t *testing.T) *world {
 }
 
 // start runs an operator, as after a restart: it remembers nothing.
-func (w *world) start() {
+func (w *world) start() { w.startWithKey("a key for tests") }
+
+func (w *world) startWithKey(secret string) {
 	w.t.Helper()
 	w.spy = newSpy(w.t)
 	mgr, err := ctrl.NewManager(operatorConfig(w.t), ctrl.Options{
@@ -82,7 +84,7 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	key := sha256.Sum256([]byte("a key for tests"))
+	key := sha256.Sum256([]byte(secret))
 	master, err := derive.NewMaster(key[:])
 	if err != nil {
 		w.t.Fatal(err)

@@ -18,6 +18,10 @@ import (
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 1 << 20
 
+// ErrRefused: the server knows another token, as in a configuration from before
+// the operator's key was replaced.
+var ErrRefused = errors.New("the server does not accept the operator's token; it has not loaded its new configuration yet")
+
 // ask gets the status of one server. Its errors are fit for a condition: they
 // name no address that changes with every pod, and no token.
 func (p *Poller) ask(target Target, token string) (*serverstatus.Status, error) {
@@ -36,7 +40,7 @@ func (p *Poller) ask(target Target, token string) (*serverstatus.Status, error) 
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return nil, errors.New("the server does not accept the operator's token; it has not loaded its new configuration yet")
+		return nil, ErrRefused
 	default:
 		return nil, fmt.Errorf("the server's status endpoint answered %s", resp.Status)
 	}

@@ -8,6 +8,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -49,7 +50,7 @@ const (
 	// timeout of one request.
 	timeout = 3 * time.Second
 	// concurrency of requests.
-	concurrency = 32
+	concurrency = 128
 )
 
 // Target is one server process.
@@ -79,6 +80,8 @@ type Answer struct {
 	// Status is nil when there is an Err.
 	Status *serverstatus.Status
 	Err    error
+	// misses in a row since Status was given; see tolerate.
+	misses int
 }
 
 // Poller polls the servers of many repositories.
@@ -222,13 +225,13 @@ func (p *Poller) run(key types.NamespacedName) {
 
 	p.mu.Lock()
 	e.running = false
+	answers = tolerate(e.answers, keep(answers, e.wish.Targets))
+	news := !same(e.answers, answers)
+	e.answers = answers
 	next := p.Schedule.next(e, time.Now())
 	if e.again {
 		e.again, next = false, 0
 	}
-	answers = keep(answers, e.wish.Targets)
-	news := !same(e.answers, answers)
-	e.answers = answers
 	if p.entries[key] == e && !p.stopped {
 		e.timer.Reset(next)
 	}
@@ -244,7 +247,7 @@ func (s Schedule) next(e *entry, now time.Time) time.Duration {
 	switch {
 	case len(e.wish.Targets) == 0:
 		return time.Hour
-	case now.Before(e.eagerTill):
+	case now.Before(e.eagerTill), missing(e.answers):
 		return s.Fast
 	case !e.wish.Fast:
 		return jitter(s.Slow)
@@ -263,6 +266,37 @@ func jitter(d time.Duration) time.Duration {
 func withoutFast(w Wish) Wish {
 	w.Fast = false
 	return w
+}
+
+// missesToTell is how often in a row a server must not answer before that is
+// news: one lost packet, or a node that is busy for a moment, is none.
+const missesToTell = 3
+
+// tolerate keeps what a server said last while it has missed only a few times.
+// One that answers, and refuses, has not missed.
+func tolerate(before, now []Answer) []Answer {
+	for i, a := range now {
+		if a.Err == nil || errors.Is(a.Err, ErrRefused) {
+			continue
+		}
+		for _, b := range before {
+			if b.Target == a.Target && b.Err == nil && b.misses+1 < missesToTell {
+				b.misses++
+				now[i] = b
+			}
+		}
+	}
+	return now
+}
+
+// missing is true while a server has missed, and it is not yet told.
+func missing(answers []Answer) bool {
+	for _, a := range answers {
+		if a.misses > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // keep drops the answers of targets that are no longer asked.

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -99,6 +100,27 @@ func TestOnlyNewsIsTold(t *testing.T) {
 	eventually(t, "the new answer is not told", func() bool { return news() == 2 })
 	if a := p.Answers(key); len(a) != 1 || a[0].Status == nil || a[0].Status.Version != "v2" {
 		t.Errorf("answers are %+v", a)
+	}
+}
+
+// TestOneMissIsNoNews: a server may fail to answer twice; the third time is told.
+func TestOneMissIsNoNews(t *testing.T) {
+	said := Answer{Target: Target{"pod", "http://x"}, Status: &serverstatus.Status{Version: "v1"}}
+	miss := Answer{Target: said.Target, Err: errors.New("timeout")}
+	answers := []Answer{said}
+	for i, wantErr := range []bool{false, false, true, true} {
+		answers = tolerate(answers, []Answer{miss})
+		if got := answers[0].Err != nil; got != wantErr {
+			t.Errorf("miss %d: told %t, want %t", i+1, got, wantErr)
+		}
+	}
+	answers = tolerate(answers, []Answer{said})
+	if answers[0].Err != nil || answers[0].misses != 0 {
+		t.Errorf("an answer after misses: %+v", answers[0])
+	}
+	refused := tolerate([]Answer{said}, []Answer{{Target: said.Target, Err: ErrRefused}})
+	if refused[0].Err == nil {
+		t.Error("a refusal counts as a miss")
 	}
 }
 
