@@ -1,7 +1,6 @@
 package lfsserver
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -77,8 +76,6 @@ func outcome(err error) string {
 		return "wrong"
 	case errors.As(err, &missing), errors.Is(err, upload.ErrNone):
 		return "missing"
-	case errors.Is(err, context.Canceled):
-		return "left"
 	}
 	return "failed"
 }

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 )
 
 // workers delete at the same time: one round trip is nearly all that a delete is.
@@ -42,6 +44,12 @@ func Run(ctx context.Context, b objectstore.Bucket, prefix layout.Prefix, uid st
 		return Report{}, fmt.Errorf("reading whose prefix it is: %w", err)
 	case owner.UID != uid:
 		return Report{Nothing: fmt.Sprintf("the prefix belongs to LFSRepository %s/%s", owner.Namespace, owner.Name)}, nil
+	}
+	if store, ok := b.(objectstore.Store); ok {
+		// Parts are in no listing: their register says where they are.
+		if _, _, err := upload.Sweep(ctx, store, prefix, -time.Hour); err != nil {
+			return Report{}, err
+		}
 	}
 	n, err := deleteAll(ctx, b, prefix)
 	if err != nil {

@@ -25,6 +25,13 @@ func TestSealOpen(t *testing.T) {
 	if _, err := ring.Open(s, claims.Expires); !errors.Is(err, ErrExpired) {
 		t.Errorf("at its end: %v", err)
 	}
+	withUpload := claims
+	withUpload.Operation, withUpload.Upload = OperationComplete, "client.id"
+	if u, err := ring.Seal(withUpload); err != nil {
+		t.Error(err)
+	} else if got, err := ring.Open(u, before); err != nil || got != withUpload {
+		t.Errorf("with an upload: %+v %v", got, err)
+	}
 	// A key that is only accepted, one that is gone, one of the same name.
 	if _, err := NewKeyring([]Key{{ID: "k2", Secret: []byte("two")}}, "").Open(s, before); err != nil {
 		t.Errorf("a keyring that only accepts: %v", err)

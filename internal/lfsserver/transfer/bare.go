@@ -14,6 +14,10 @@ func (Bare) Label() string { return "bare" }
 
 // Upload implements Dialect.
 func (Bare) Upload(_ context.Context, s Session, o Object) (any, error) {
+	return bareActions(s, o)
+}
+
+func bareActions(s Session, o Object) (*basicActions, error) {
 	life := Lifetime(o.Size)
 	grant, err := s.AdmitBare(o, life)
 	if err != nil {

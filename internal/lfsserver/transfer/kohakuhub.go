@@ -1,6 +1,9 @@
 package transfer
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // KohakuHub is the form that KohakuHub documents for scripts (docs/api/git-lfs.md,
 // "Manual LFS Upload"): the transfer is called basic, part keys are not padded,
@@ -24,7 +27,7 @@ func (KohakuHub) Label() string { return "kohakuhub" }
 // Upload implements Dialect.
 func (d KohakuHub) Upload(ctx context.Context, s Session, o Object) (any, error) {
 	if o.Size <= d.threshold && d.querySHA256 {
-		return Bare{}.Upload(ctx, s, o)
+		return d.single(s, o)
 	}
 	m, life, err := d.begin(ctx, s, o, true)
 	if err != nil {
@@ -33,4 +36,15 @@ func (d KohakuHub) Upload(ctx context.Context, s Session, o Object) (any, error)
 	up := completion(m, "%d", life)
 	up.Header["upload_id"] = m.Token
 	return &basicActions{Upload: up, Verify: &Action{Href: m.VerifyBare, ExpiresIn: life}}, nil
+}
+
+// single is a Bare upload, with the token of verify in its link.
+func (KohakuHub) single(s Session, o Object) (any, error) {
+	a, err := bareActions(s, o)
+	if err != nil {
+		return nil, err
+	}
+	t := strings.TrimPrefix(a.Verify.Header["Authorization"], "Bearer ")
+	a.Verify.Href, a.Verify.Header = a.Verify.Href+"/"+t, nil
+	return a, nil
 }
