@@ -61,7 +61,7 @@ func (r *LFSRepositoryReconciler) transitions(p *pass) {
 				before = now.Reason // all well from the start is no news
 			}
 		}
-		mem.events[kind] = now.Reason
+		p.heard = append(p.heard, heard{kind, now.Reason})
 		if before == now.Reason {
 			continue
 		}
@@ -73,8 +73,15 @@ func (r *LFSRepositoryReconciler) transitions(p *pass) {
 	}
 }
 
-// send hands the events over.
+// heard is what a condition's watchers will know after this pass.
+type heard struct{ kind, reason string }
+
+// send hands the events over, and remembers that.
 func (r *LFSRepositoryReconciler) send(p *pass) {
+	mem := r.memory.of(p.key(), p.repo.UID)
+	for _, h := range p.heard {
+		mem.events[h.kind] = h.reason
+	}
 	for _, e := range p.events {
 		r.Recorder.Eventf(p.live, nil, e.kind, e.reason, e.action, "%s", truncate(e.text, maxNote))
 	}

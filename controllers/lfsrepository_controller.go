@@ -109,7 +109,9 @@ func (r *LFSRepositoryReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	conclude(p, end)
 	r.holdUsage(p)
 	r.transitions(p)
-	if err := r.writeStatus(ctx, p); err != nil {
+	if err := r.writeStatus(ctx, p); apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: cacheLag}, nil // somebody was quicker; look again
+	} else if err != nil {
 		return ctrl.Result{}, errors.Join(err, transient(end))
 	}
 	r.send(p)

@@ -40,6 +40,8 @@ type remembered struct {
 // confirmation says that a Secret of that revision existed.
 type confirmation struct {
 	revision string
+	// uid, where we made it and status may not say so yet.
+	uid string
 	due      time.Time
 }
 

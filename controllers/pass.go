@@ -40,6 +40,7 @@ type pass struct {
 
 	problems []problem
 	events   []note
+	heard    []heard
 	// next is the soonest time at which a step wants to be called again; 0: none.
 	next time.Duration
 }

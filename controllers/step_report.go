@@ -13,7 +13,7 @@ import (
 // report copies the servers' reports into status. What they no longer say stays.
 func (p *pass) report() {
 	if u := p.server.usage; u != nil {
-		p.repo.Status.Usage = &v1alpha1.Usage{Objects: u.Objects, Size: *resource.NewQuantity(u.Bytes, resource.BinarySI)}
+		p.repo.Status.Usage = &v1alpha1.Usage{Objects: u.Objects, Size: *resource.NewQuantity(u.Bytes, resource.DecimalSI)}
 	}
 	if g := p.server.gc; g != nil {
 		p.gcStatus().LastRun = gcRun(g)
@@ -38,7 +38,7 @@ func gcRun(g *serverstatus.GCReport) *v1alpha1.GCRun {
 		Kept:        g.Kept,
 		Condemned:   g.Condemned,
 		Deleted:     g.Deleted,
-		DeletedSize: *resource.NewQuantity(g.DeletedBytes, resource.BinarySI),
+		DeletedSize: *resource.NewQuantity(g.DeletedBytes, resource.DecimalSI),
 		Orphans:     g.Orphans,
 	}
 }

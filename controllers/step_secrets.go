@@ -100,6 +100,9 @@ func (r *LFSRepositoryReconciler) createSecrets(ctx context.Context, p *pass) er
 		}
 		known := mem.secrets[s.Name()]
 		if known.revision == s.Revision && p.now.Before(known.due) {
+			if record.UID == "" {
+				record.UID = known.uid // a conflict kept it out of status
+			}
 			p.again(known.due.Sub(p.now))
 			continue
 		}
@@ -119,7 +122,7 @@ func (r *LFSRepositoryReconciler) createSecrets(ctx context.Context, p *pass) er
 			continue
 		}
 		due := p.now.Add(confirmEvery + rand.N(confirmEvery/5))
-		mem.secrets[s.Name()] = confirmation{revision: s.Revision, due: due}
+		mem.secrets[s.Name()] = confirmation{revision: s.Revision, uid: record.UID, due: due}
 		p.again(due.Sub(p.now))
 	}
 	return nil

@@ -142,14 +142,17 @@ func TestTokenRotation(t *testing.T) {
 	old := client(t, r)
 	_, unknown := newContent(1)
 	kubectl(t, "-n", r.Namespace, "annotate", "lfsrepository", r.Name, "lfs-operator.dev/rotate-tokens=1")
-	var fresh lfsClient
+	fresh := old
 	until(t, reloadLimit, "another token in the access Secret", func() (bool, string) {
-		if get[child](t, r.Namespace, "secret/rotate-lfs-access") == nil {
-			return false, "no Secret"
+		// It is deleted and made again: for a moment there is none.
+		password, err := env.SecretKey(t.Context(), r.Namespace, "rotate-lfs-access", "password")
+		if err != nil {
+			return false, err.Error()
 		}
-		fresh = client(t, r)
-		return fresh.password != old.password, "still the old token"
+		fresh.password = password
+		return password != old.password, "still the old token"
 	})
+	book.learn(fresh.password, "the new token")
 	until(t, reloadLimit, "the new token works", func() (bool, string) {
 		if a := old.batch("download", unknown); a.status != 200 {
 			t.Fatalf("the old token is refused (status %d) before the new one works", a.status)

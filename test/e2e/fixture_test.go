@@ -54,7 +54,7 @@ func readyRepository(t *testing.T, r harness.Repository) *harness.Repository {
 // endNamespace shows what a person needs when a test has failed, looks for
 // secrets where none belong, and removes the namespace.
 func endNamespace(t *testing.T, namespace string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if t.Failed() {
 		t.Log(env.Describe(ctx, namespace))
