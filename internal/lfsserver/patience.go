@@ -51,7 +51,9 @@ func (s *Server) finish(c *call, t upload.Target) (objectstore.Info, error) {
 		case <-timer.C:
 			// A dead connection must not keep this goroutine.
 			_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(writeTimeout))
-			c.w.WriteHeader(interim(c.r))
+			if c.r.ProtoAtLeast(1, 1) { // HTTP/1.0 knows no interim answers
+				c.w.WriteHeader(interim(c.r))
+			}
 			wait = min(wait*3/2, mostInterim)
 			timer.Reset(wait)
 		}
