@@ -101,6 +101,10 @@ func garbageCollected(p *pass) *verdict {
 	}
 }
 
+// reportDelay is how long a Job's own report takes to arrive: the server looks
+// for it now and then. Tests are less patient.
+var reportDelay = 20 * time.Second
+
 // jobFailure tells of the newest Job of a component, if it failed after since
 // and has not reported why.
 func (p *pass) jobFailure(component string, since time.Time, reported string) string {
@@ -122,6 +126,11 @@ func (p *pass) jobFailure(component string, since time.Time, reported string) st
 	}
 	done, message := jobFinished(newest)
 	if done != batchv1.JobFailed || !failedAt(newest).After(since) {
+		return ""
+	}
+	// A run that failed has usually said why, and the server will pass it on.
+	if wait := failedAt(newest).Add(reportDelay).Sub(p.now); wait > 0 {
+		p.again(wait)
 		return ""
 	}
 	return p.describeFailure(newest, message)
