@@ -51,6 +51,8 @@ echo "bars-slice-cold: making a bare Debian" >&2
 debootstrap --variant=minbase --include=make,git,ca-certificates bookworm "$work/bare" >&2
 git clone -q "$ROOT" "$work/bare/src"
 cp -L /etc/resolv.conf "$work/bare/etc/resolv.conf"
+# An installed Debian has this line; debootstrap leaves it to the installer.
+echo "127.0.0.1 localhost" >"$work/bare/etc/hosts"
 cp -L /etc/ssl/certs/ca-certificates.crt "$work/bare/etc/ssl/certs/ca-certificates.crt"
 
 # measure NAME TARGET: a bar for "make TARGET".
