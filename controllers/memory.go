@@ -42,7 +42,7 @@ type confirmation struct {
 	revision string
 	// uid, where we made it and status may not say so yet.
 	uid string
-	due      time.Time
+	due time.Time
 }
 
 // of returns what is remembered of a repository. A name that was deleted and
