@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,7 +50,8 @@ func TestPace(t *testing.T) {
 				b := &slowBucket{takes: takes}
 				c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, time.Now, slog.New(slog.DiscardHandler), 0)
 				ctx, cancel := context.WithCancel(t.Context())
-				go c.Run(ctx)
+				var running sync.WaitGroup
+				running.Go(func() { c.Run(ctx) })
 				const span = time.Hour
 				for begin := time.Now(); time.Since(begin) < span; time.Sleep(100 * time.Millisecond) {
 					c.Changed()
@@ -64,7 +66,7 @@ func TestPace(t *testing.T) {
 					t.Errorf("counted %+v", u)
 				}
 				cancel()
-				synctest.Wait()
+				running.Wait() // it may be in the middle of a count
 			})
 		})
 	}
@@ -77,7 +79,8 @@ func TestAgain(t *testing.T) {
 		b := &slowBucket{}
 		c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, time.Now, slog.New(slog.DiscardHandler), 0)
 		ctx, cancel := context.WithCancel(t.Context())
-		go c.Run(ctx)
+		var running sync.WaitGroup
+		running.Go(func() { c.Run(ctx) })
 		c.Changed()
 		time.Sleep(time.Minute)
 		b.err = errors.New("away")
@@ -87,6 +90,6 @@ func TestAgain(t *testing.T) {
 			t.Errorf("%d counts, last %+v", b.lists, c.Last())
 		}
 		cancel()
-		synctest.Wait()
+		running.Wait()
 	})
 }
