@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,9 +49,18 @@ func (r *LFSRepositoryReconciler) poll(_ context.Context, p *pass) error {
 		wish.Targets = nil
 	}
 	r.Poller.Want(p.key(), wish)
-	p.server = view(wish.Targets, r.Poller.Answers(p.key()), p.set.ConfigHash)
+	p.server = view(wish.Targets, p.ofReady(r.Poller.Answers(p.key())), p.set.ConfigHash)
 	p.report()
 	return nil
+}
+
+// ofReady leaves out the errors of pods that are not ready: they are starting or
+// ending, and that is told elsewhere.
+func (p *pass) ofReady(answers []poll.Answer) []poll.Answer {
+	return slices.DeleteFunc(answers, func(a poll.Answer) bool {
+		pod := p.pod(a.Target.Name)
+		return a.Err != nil && pod != nil && !podReady(pod)
+	})
 }
 
 // epoch names all that a server may soon have news about.

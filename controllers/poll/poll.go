@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,7 +81,7 @@ type Answer struct {
 	// Status is nil when there is an Err.
 	Status *serverstatus.Status
 	Err    error
-	// misses in a row since Status was given; see tolerate.
+	// misses in a row; see tolerate.
 	misses int
 }
 
@@ -165,20 +166,21 @@ func (p *Poller) Want(key types.NamespacedName, wish Wish) {
 	case news:
 		e.eagerTill = now.Add(p.Schedule.Eager)
 		e.fastSince = now
-		e.answers = keep(e.answers, wish.Targets)
+		// Whoever did not answer before may have been starting.
+		e.answers = slices.DeleteFunc(keep(e.answers, wish.Targets), func(a Answer) bool { return a.Status == nil })
 		p.soon(e, 0)
 	case faster:
 		p.soon(e, p.Schedule.Fast)
 	}
 }
 
-// Answers returns what the current targets said last. Those that were not yet
-// asked are missing.
+// Answers returns what the current targets said last. Those are missing that
+// were not yet asked, or have not answered and may be starting.
 func (p *Poller) Answers(key types.NamespacedName) []Answer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e := p.entries[key]; e != nil {
-		return append([]Answer(nil), e.answers...)
+		return slices.DeleteFunc(slices.Clone(e.answers), Answer.silent)
 	}
 	return nil
 }
@@ -272,18 +274,24 @@ func withoutFast(w Wish) Wish {
 // news: one lost packet, or a node that is busy for a moment, is none.
 const missesToTell = 3
 
-// tolerate keeps what a server said last while it has missed only a few times.
-// One that answers, and refuses, has not missed.
+// tolerate keeps what a server said last, if anything, while it has missed only
+// a few times. One that answers, and refuses, has not missed.
 func tolerate(before, now []Answer) []Answer {
 	for i, a := range now {
 		if a.Err == nil || errors.Is(a.Err, ErrRefused) {
 			continue
 		}
+		last := Answer{Target: a.Target}
 		for _, b := range before {
-			if b.Target == a.Target && b.Err == nil && b.misses+1 < missesToTell {
-				b.misses++
-				now[i] = b
+			if b.Target == a.Target {
+				last = b
 			}
+		}
+		last.misses++
+		if last.misses < missesToTell {
+			now[i] = last
+		} else {
+			now[i].misses = last.misses
 		}
 	}
 	return now
@@ -291,13 +299,11 @@ func tolerate(before, now []Answer) []Answer {
 
 // missing is true while a server has missed, and it is not yet told.
 func missing(answers []Answer) bool {
-	for _, a := range answers {
-		if a.misses > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(answers, func(a Answer) bool { return a.misses > 0 && a.misses < missesToTell })
 }
+
+// silent has neither answered nor missed often enough.
+func (a Answer) silent() bool { return a.Status == nil && a.Err == nil }
 
 // keep drops the answers of targets that are no longer asked.
 func keep(answers []Answer, targets []Target) []Answer {

@@ -118,6 +118,13 @@ func TestOneMissIsNoNews(t *testing.T) {
 	if answers[0].Err != nil || answers[0].misses != 0 {
 		t.Errorf("an answer after misses: %+v", answers[0])
 	}
+	var first []Answer
+	for i, want := range []bool{false, false, true} {
+		first = tolerate(first, []Answer{miss})
+		if got := !first[0].silent(); got != want {
+			t.Errorf("miss %d of a server that never answered: told %t, want %t", i+1, got, want)
+		}
+	}
 	refused := tolerate([]Answer{said}, []Answer{{Target: said.Target, Err: ErrRefused}})
 	if refused[0].Err == nil {
 		t.Error("a refusal counts as a miss")
