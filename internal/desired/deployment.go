@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// drainSeconds is how long a server may take to end what clients began.
-	drainSeconds int64 = 60
+	// drainSeconds is how long a server may take to end what clients began: the
+	// server's own DrainDelay and DrainTimeout, and some. Deleting a namespace
+	// takes about as long, because its controller goes by this.
+	drainSeconds int64 = 35
 	// keepReplicaSets is for "kubectl rollout undo"; each one costs etcd space.
 	keepReplicaSets int32 = 2
 )
