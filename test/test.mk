@@ -17,11 +17,11 @@ e2e: cluster-tools image install-manifest ## End-to-end tests with real pods in 
 	hack/isolated.sh go test -tags e2e -count=1 -timeout 40m -v $(GO_TEST_FLAGS) ./test/e2e/...
 
 .PHONY: bars-slice
-bars-slice: cluster-tools build image install-manifest ## Measure the vertical slice: "bar NAME VALUE" lines on standard output.
+bars-slice: ## Measure the vertical slice: "bar NAME VALUE" lines on standard output.
 	@hack/bars-slice.sh
 
 .PHONY: bars-slice-cluster
-bars-slice-cluster: cluster-tools build image install-manifest ## The same without the times of make demo and make test.
+bars-slice-cluster: ## The same without the times of make demo and make test.
 	@hack/bars-slice.sh cluster
 
 .PHONY: bars-slice-cold

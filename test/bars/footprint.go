@@ -23,7 +23,7 @@ import (
 )
 
 // imageSize adds up the files in the image and refuses one that holds a shell.
-func imageSize(_ context.Context, env *harness.Env, _ string) error {
+func imageSize(context.Context, *harness.Env, string) error {
 	archive := os.Getenv("IMAGE_TAR")
 	if archive == "" {
 		return errors.New("IMAGE_TAR is not set: run this through make bars-slice")
@@ -42,8 +42,8 @@ func imageSize(_ context.Context, env *harness.Env, _ string) error {
 		if err != nil {
 			return err
 		}
-		if !strings.HasSuffix(h.Name, "layer.tar") {
-			continue
+		if !strings.HasSuffix(h.Name, ".tar") {
+			continue // the manifest and the configuration
 		}
 		for layer := tar.NewReader(outer); ; {
 			h, err := layer.Next()
@@ -60,7 +60,9 @@ func imageSize(_ context.Context, env *harness.Env, _ string) error {
 			size += h.Size
 		}
 	}
-	env.Say("image %s", archive)
+	if size == 0 {
+		return fmt.Errorf("%s has no layer with files in it", archive)
+	}
 	bar("image-mb", float64(size)/1e6)
 	return nil
 }

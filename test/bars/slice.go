@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/test/harness"
@@ -16,8 +17,31 @@ const rounds = 5
 // repositories that are brought up one after the other, each pushed to at once.
 const repositories = 20
 
-// slice measures the vertical slice in the cluster at hand.
-func slice(ctx context.Context) error {
+// part is a figure, or several that are measured together.
+type part struct {
+	name    string
+	measure func(context.Context, *harness.Env, string) error
+}
+
+// parts of the slice, in the order in which they are measured.
+var parts = []part{
+	{"image", imageSize},
+	{"start", serverStart},
+	{"ready", readyAndPush},
+	{"idle", serverIdleRSS},
+	{"push", pushRatio},
+	{"steady", steadyWrites},
+}
+
+// slice measures the vertical slice in the cluster at hand: those parts that are
+// named, or all. The servers of "idle" and the repositories of "steady" are those
+// that "ready" has made.
+func slice(ctx context.Context, only []string) error {
+	for _, name := range only {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
+			return fmt.Errorf("no part %q", name)
+		}
+	}
 	env, err := harness.New()
 	if err != nil {
 		return err
@@ -28,17 +52,21 @@ func slice(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, f := range []func(context.Context, *harness.Env, string) error{
-		imageSize, serverStart, prepareCluster, readyAndPush, serverIdleRSS, steadyWrites, pushRatio,
-	} {
-		if err := f(ctx, env, dir); err != nil {
-			return err
+	if err := prepareCluster(ctx, env); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if len(only) > 0 && !slices.Contains(only, p.name) {
+			continue
+		}
+		if err := p.measure(ctx, env, dir); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	return nil
 }
 
-func prepareCluster(ctx context.Context, env *harness.Env, _ string) error {
+func prepareCluster(ctx context.Context, env *harness.Env) error {
 	env.Say("installing the operator, the S3 store and the Git server")
 	if err := env.Install(ctx); err != nil {
 		return err
