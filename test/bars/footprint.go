@@ -193,51 +193,70 @@ type auditEvent struct {
 	RequestReceivedTimestamp time.Time
 }
 
+// isRepositoryWrite is true for writes of the operator and of servers and GC.
+// Leader election's lease is the operator's own and no repository's.
+func (e *auditEvent) isRepositoryWrite() bool {
+	account := strings.Split(e.User.Username, ":")
+	if len(account) != 4 || account[1] != "serviceaccount" || e.ObjectRef.Resource == "leases" {
+		return false
+	}
+	switch e.Verb {
+	case "create", "update", "patch", "delete", "deletecollection":
+		return account[2] == harness.OperatorNamespace || account[2] == "bars"
+	}
+	return false
+}
+
+// writesSince reads the API server's audit log.
+func writesSince(from time.Time) ([]auditEvent, error) {
+	f, err := os.Open(os.Getenv("AUDIT_LOG"))
+	if err != nil {
+		return nil, fmt.Errorf("the API server's audit log (AUDIT_LOG): %w", err)
+	}
+	defer f.Close()
+	var writes []auditEvent
+	seen := 0
+	lines := bufio.NewScanner(f)
+	for lines.Buffer(nil, 1<<20); lines.Scan(); seen++ {
+		var e auditEvent
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return nil, err
+		}
+		if e.isRepositoryWrite() && e.RequestReceivedTimestamp.After(from) {
+			writes = append(writes, e)
+		}
+	}
+	if seen == 0 {
+		return nil, errors.New("the audit log is empty: nothing was counted")
+	}
+	return writes, lines.Err()
+}
+
 // steadyWrites counts what the operator and the servers write while nothing
-// changes. Leader election's lease is the operator's own and not a repository's.
+// changes. What the pushes before it have caused is waited for.
 func steadyWrites(ctx context.Context, env *harness.Env, _ string) error {
-	const window = 5 * time.Minute
-	env.Say("counting API writes for %s", window)
+	const window, quiet = 5 * time.Minute, time.Minute
+	env.Say("waiting for a minute without writes, then counting for %s", window)
+	err := harness.Until(ctx, 5*time.Minute, "a minute without writes", func(context.Context) (bool, string) {
+		writes, err := writesSince(time.Now().Add(-quiet))
+		return err == nil && len(writes) == 0, fmt.Sprint(len(writes), " writes ", err)
+	})
+	if err != nil {
+		env.Say("counting all the same: %v", err)
+	}
 	from := time.Now()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(window):
 	}
-	f, err := os.Open(os.Getenv("AUDIT_LOG"))
+	writes, err := writesSince(from)
 	if err != nil {
-		return fmt.Errorf("the API server's audit log (AUDIT_LOG): %w", err)
-	}
-	defer f.Close()
-	writes := 0
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	seen := 0
-	for lines.Scan() {
-		var e auditEvent
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return err
-		}
-		seen++
-		if e.RequestReceivedTimestamp.Before(from) || !strings.HasPrefix(e.User.Username, "system:serviceaccount:") {
-			continue
-		}
-		ns := strings.Split(e.User.Username, ":")[2]
-		if ns != harness.OperatorNamespace && ns != "bars" || e.ObjectRef.Resource == "leases" {
-			continue
-		}
-		switch e.Verb {
-		case "create", "update", "patch", "delete", "deletecollection":
-			env.Say("write: %s %s %s/%s", e.Verb, e.ObjectRef.Resource, e.ObjectRef.Namespace, e.ObjectRef.Name)
-			writes++
-		}
-	}
-	if err := lines.Err(); err != nil {
 		return err
 	}
-	if seen == 0 {
-		return errors.New("the audit log is empty: nothing was counted")
+	for _, e := range writes {
+		env.Say("write: %s %s %s/%s", e.Verb, e.ObjectRef.Resource, e.ObjectRef.Namespace, e.ObjectRef.Name)
 	}
-	bar("steady-writes", writes)
+	bar("steady-writes", len(writes))
 	return nil
 }
