@@ -72,7 +72,9 @@ func (w *gcWorld) scanFlags(more ...string) []string {
 // run is what the CronJob's pod does.
 func (w *gcWorld) run() (name string, err error) {
 	w.t.Helper()
-	time.Sleep(2500 * time.Millisecond) // the quarantine, by a clock that counts seconds
+	// The limits of a second, by the store's clock: it counts whole seconds, so
+	// that rounding takes up to one from each end, and limits must be exceeded.
+	time.Sleep(3500 * time.Millisecond)
 	w.runs++
 	name = fmt.Sprintf("gc-%d", w.runs)
 	if err := scanHistory(context.Background(), w.scanFlags("--run", name)); err != nil {
