@@ -128,6 +128,13 @@ func pushRatio(ctx context.Context, env *harness.Env, dir string) error {
 	if err != nil {
 		return err
 	}
+	line, err := repo.Credentials(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.SetCredentials(line); err != nil {
+		return err
+	}
 	var ratios []float64
 	// One round more than counted: the first warms caches on both sides.
 	for i := range rounds + 1 {
