@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# build-tool.sh NAME...: builds tools that tests and the local cluster need, and
-# links each into bin/. build-tool.sh --list names them all.
+# build-tool.sh NAME...: builds tools that tests, the local cluster, code
+# generation and linting need, and links each into bin/. build-tool.sh --list names them.
 #
 # A build is kept outside the tree under the hash of everything that goes into
 # it (sources, go.mod, go.sum, Go version, flags), so that a fresh clone, another
@@ -37,10 +37,12 @@ describe() {
 	git-lfs) dir=hack/gitlfs pkg=github.com/git-lfs/git-lfs/v3 takes="about half a minute, the first time" ;;
 	gitserver | pause | mkimage) dir=hack/images pkg=./$1 ;;
 	cluster) dir=hack/cluster pkg=. ;;
+	controller-gen) dir=hack/tools pkg=sigs.k8s.io/controller-tools/cmd/controller-gen takes="about a minute, the first time" ;;
+	golangci-lint) dir=hack/tools pkg=./golangci-lint takes="about 5 minutes, the first time" ;;
 	*) die "no tool named $1; there are: ${TOOLS[*]}" ;;
 	esac
 }
-TOOLS=(kube coredns teststore git-lfs gitserver pause mkimage cluster)
+TOOLS=(kube coredns teststore git-lfs gitserver pause mkimage cluster controller-gen golangci-lint)
 
 die() { echo "build-tool: $*" >&2; exit 1; }
 say() { echo "build-tool: $*" >&2; }

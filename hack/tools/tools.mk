@@ -43,4 +43,4 @@ verify-modules:
 # says nothing about it.
 .PHONY: bin/controller-gen bin/golangci-lint
 bin/controller-gen bin/golangci-lint:
-	@hack/tools/build.sh $(@F)
+	@hack/build-tool.sh $(@F)

@@ -89,7 +89,7 @@ func (j *judge) endPath() error {
 	for i, v := range j.path {
 		reason, why := j.keep(rule, i)
 		err := j.add(verdict{oid: v.OID, reason: reason, path: v.Path, size: v.Size,
-			text: fmt.Sprintf("version %d of %d of %s in %s; %s", i+1, len(j.path), v.Path, v.Entry, why)})
+			text: fmt.Sprintf("%d of the %d versions of %s in %s are newer; %s", i, len(j.path), v.Path, v.Entry, why)})
 		if err != nil {
 			return err
 		}
