@@ -20,7 +20,7 @@ func ServerConfig(in Inputs) *serverconfig.Config {
 		Repository:      repositoryConfig(in.Repository),
 		Storage:         storageConfig(in),
 		Endpoints:       in.Endpoints(),
-		Policy:          policyConfig(in.Policy),
+		Policy:          policyConfig(in),
 		Multipart:       multipartConfig(in),
 		Access:          accessConfig(in),
 		StatusTokenHash: serverconfig.TokenHash(in.Credentials.StatusToken),
@@ -58,20 +58,54 @@ func storageConfig(in Inputs) serverconfig.Storage {
 	}
 }
 
-func policyConfig(p v1alpha1.EffectivePolicy) serverconfig.Policy {
+func policyConfig(in Inputs) serverconfig.Policy {
+	p, spec := in.Policy, in.Repository.Spec
 	out := serverconfig.Policy{
 		ThresholdBytes: p.Threshold.Value.Value(),
 		SuffixRules:    p.SuffixRules.Value,
 		KeepVersions:   p.KeepVersions.Value,
-		Sources: map[string]string{
-			"threshold":    string(p.Threshold.Source),
-			"suffixRules":  string(p.SuffixRules.Source),
-			"keepVersions": string(p.KeepVersions.Source),
-		},
+		Sources:        policySources(p),
+		Own:            serverconfig.PolicyValues{SuffixRules: spec.SuffixRules, KeepVersions: spec.KeepVersions},
+		Defaults:       policyDefaults(),
+	}
+	if spec.Threshold != nil {
+		out.Own.ThresholdBytes = new(spec.Threshold.Value())
 	}
 	if p.Quota != nil {
 		out.QuotaBytes = p.Quota.Value.Value()
-		out.Sources["quota"] = string(p.Quota.Source)
+	}
+	return out
+}
+
+// policyDefaults are what a repository gets that says nothing.
+func policyDefaults() serverconfig.PolicyValues {
+	p := v1alpha1.ResolvePolicy(&v1alpha1.LFSRepository{}, nil)
+	return serverconfig.PolicyValues{
+		ThresholdBytes: new(p.Threshold.Value.Value()),
+		SuffixRules:    p.SuffixRules.Value,
+		KeepVersions:   new(p.KeepVersions.Value),
+	}
+}
+
+// policySources names the source of each value by the path of its field.
+func policySources(p v1alpha1.EffectivePolicy) map[string]string {
+	out := map[string]string{
+		"threshold":           string(p.Threshold.Source),
+		"suffixRules":         string(p.SuffixRules.Source),
+		"keepVersions":        string(p.KeepVersions.Source),
+		"gc.mode":             string(p.GCMode.Source),
+		"gc.schedule":         string(p.Schedule.Source),
+		"gc.gracePeriod":      string(p.GracePeriod.Source),
+		"gc.quarantine":       string(p.Quarantine.Source),
+		"gc.deleteLimit":      string(p.DeleteLimit.Source),
+		"multipart.threshold": string(p.MultipartThreshold.Source),
+		"multipart.partSize":  string(p.PartSize.Source),
+	}
+	if p.Quota != nil {
+		out["quota"] = string(p.Quota.Source)
+	}
+	if p.OrphanAfter != nil {
+		out["gc.orphanAfter"] = string(p.OrphanAfter.Source)
 	}
 	return out
 }
@@ -129,6 +163,7 @@ func gcConfig(in Inputs) serverconfig.GC {
 	p := in.Policy
 	out := serverconfig.GC{
 		Mode:               p.GCMode.Value,
+		Schedule:           p.Schedule.Value,
 		GracePeriod:        p.GracePeriod.Value.Duration.String(),
 		Quarantine:         p.Quarantine.Value.Duration.String(),
 		DeleteLimitPercent: percent(p.DeleteLimit.Value),
@@ -137,6 +172,7 @@ func gcConfig(in Inputs) serverconfig.GC {
 		out.OrphanAfter = p.OrphanAfter.Value.Duration.String()
 	}
 	if gc := in.Repository.Spec.GC; gc != nil {
+		out.TimeZone = gc.TimeZone
 		for _, rule := range gc.Rules {
 			out.Rules = append(out.Rules, gcRule(rule))
 		}

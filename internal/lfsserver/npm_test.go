@@ -19,8 +19,8 @@ import (
 // install @huggingface/hub".
 const envHubModule = "LFS_TEST_NODE_MODULES"
 
-// TestHuggingFaceHubNPM: the library itself uploads through the server. What is not
-// LFS (preupload, commit) the test answers.
+// TestHuggingFaceHubNPM: the library itself asks the server which files belong in
+// LFS, and uploads those. The commit the test answers.
 func TestHuggingFaceHubNPM(t *testing.T) {
 	modules := os.Getenv(envHubModule)
 	if modules == "" {
@@ -34,7 +34,7 @@ func TestHuggingFaceHubNPM(t *testing.T) {
 		t.Fatal(err)
 	}
 	large, small := content(2*partSize+12), content(1000)
-	for name, c := range map[string]string{"large.bin": large, "small.bin": small} {
+	for name, c := range map[string]string{"large.bin": large, "small.bin": small, "readme.md": "no LFS\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(c), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ import {uploadFiles} from "@huggingface/hub";
 import {readFileSync} from "node:fs";
 await uploadFiles({
   repo: {type: "model", name: "team-a/models"}, hubUrl: process.argv[2], accessToken: process.argv[3], useXet: false,
-  files: ["large.bin", "small.bin"].map(path => ({path, content: new Blob([readFileSync(path)])})),
+  files: ["large.bin", "small.bin", "readme.md"].map(path => ({path, content: new Blob([readFileSync(path)])})),
 });
 console.log("done");`
 	if err := os.WriteFile(filepath.Join(dir, "upload.mjs"), []byte(script), 0o600); err != nil {
@@ -55,6 +55,9 @@ console.log("done");`
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "done") {
 		t.Fatalf("%v: %s", err, out)
 	}
+	if a := s.Batch("download", lfstest.ObjectOf("no LFS\n"))[0]; a.Error == nil {
+		t.Error("a text went to LFS")
+	}
 	for _, c := range []string{large, small} {
 		if s.Download(lfstest.ObjectOf(c)) != c {
 			t.Errorf("%d bytes: not what was uploaded", len(c))
@@ -62,8 +65,8 @@ console.log("done");`
 	}
 }
 
-// hubOf is a hub around the server: every file is LFS, every commit succeeds. The
-// library insists on tokens that begin with hf_.
+// hubOf is a hub around the server: every commit succeeds. The library insists on
+// tokens that begin with hf_.
 func hubOf(t *testing.T, s *lfstest.Server) http.Handler {
 	target, err := url.Parse(s.URL)
 	if err != nil {
@@ -76,18 +79,6 @@ func hubOf(t *testing.T, s *lfstest.Server) http.Handler {
 	}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case strings.Contains(r.URL.Path, "/preupload/"):
-			var req struct {
-				Files []struct {
-					Path string `json:"path"`
-				} `json:"files"`
-			}
-			_ = json.NewDecoder(r.Body).Decode(&req)
-			files := []map[string]any{}
-			for _, f := range req.Files {
-				files = append(files, map[string]any{"path": f.Path, "uploadMode": "lfs", "shouldIgnore": false})
-			}
-			_ = json.NewEncoder(w).Encode(map[string]any{"files": files})
 		case strings.Contains(r.URL.Path, "/commit/"):
 			_ = json.NewEncoder(w).Encode(map[string]any{"commitOid": strings.Repeat("a", 40), "commitUrl": "http://hub/commit", "hookOutput": ""})
 		default:

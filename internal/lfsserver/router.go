@@ -16,6 +16,9 @@ type route struct {
 	path string
 	// bare: also reached without "info/lfs", as giftless's client asks.
 	bare bool
+	// hub: reached only as /api/{kind}/{namespace}/{name}/…, where Hugging Face's
+	// and KohakuHub's clients look for what is no LFS.
+	hub bool
 	// methods that are answered; any where empty.
 	methods []string
 	handle  func(*Server, *call) error
@@ -31,6 +34,11 @@ var routes = []route{
 	{name: "abort", path: "uploads/", methods: []string{http.MethodDelete}, handle: (*Server).abort},
 	{name: "locks", path: "locks", handle: (*Server).noLocks},
 	{name: "locks", path: "locks/", handle: (*Server).noLocks},
+	{name: "gitattributes", path: ".gitattributes", methods: []string{http.MethodGet, http.MethodHead}, handle: (*Server).gitattributes},
+	{name: "lfsconfig", path: ".lfsconfig", methods: []string{http.MethodGet, http.MethodHead}, handle: (*Server).lfsconfig},
+	{name: "preupload", path: "preupload/", hub: true, methods: []string{http.MethodPost}, handle: (*Server).preupload},
+	{name: "settings", path: "settings/lfs", hub: true, methods: []string{http.MethodGet, http.MethodPut}, handle: (*Server).settings},
+	{name: "settings", path: "settings", hub: true, methods: []string{http.MethodPut}, handle: (*Server).settings},
 }
 
 // call is a request to a route with the snapshot that it began with.
@@ -74,36 +82,57 @@ var kinds = []string{"models", "datasets", "spaces"}
 // apiPrefix is what KohakuHub's clients put before a repository.
 const apiPrefix = "/api"
 
+// place is where a path leads in a repository.
+type place struct {
+	// below is the rest of the path.
+	below string
+	// api and kind stood before the repository, lfs ("info/lfs") behind it.
+	api, kind, lfs bool
+}
+
+// locate finds the repository in a path; ok is false for any other repository.
+func locate(path string, repo serverconfig.Repository) (p place, ok bool) {
+	if after, found := strings.CutPrefix(path, apiPrefix+"/"); found && repo.Namespace != apiPrefix[1:] {
+		path, p.api = after, true
+	}
+	rest := strings.TrimPrefix(path, "/")
+	if kind, after, found := strings.Cut(rest, "/"); found && slices.Contains(kinds, kind) && repo.Namespace != kind {
+		rest, p.kind = after, true
+	}
+	if rest, ok = strings.CutPrefix(rest, repo.Namespace+"/"+repo.Name); !ok {
+		return p, false
+	}
+	rest = strings.TrimPrefix(rest, ".git")
+	if rest, ok = strings.CutPrefix(rest, "/"); !ok {
+		return p, false
+	}
+	p.below, p.lfs = strings.CutPrefix(rest, "info/lfs/")
+	return p, true
+}
+
+// at says whether the route is reached from there.
+func (rt *route) at(p place) bool {
+	if rt.hub {
+		return p.api && p.kind && !p.lfs
+	}
+	return p.lfs || rt.bare
+}
+
 // find returns the route of a path with what stands behind it, nil for any other
 // path and for any other repository: whoever asks for one learns nothing about
 // it.
 func find(path string, repo serverconfig.Repository) (rt *route, tail string) {
-	if repo.Namespace != apiPrefix[1:] {
-		if after, ok := strings.CutPrefix(path, apiPrefix+"/"); ok {
-			path = after
-		}
-	}
-	rest := strings.TrimPrefix(path, "/")
-	if kind, after, ok := strings.Cut(rest, "/"); ok && slices.Contains(kinds, kind) && repo.Namespace != kind {
-		rest = after
-	}
-	rest, ok := strings.CutPrefix(rest, repo.Namespace+"/"+repo.Name)
+	p, ok := locate(path, repo)
 	if !ok {
 		return nil, ""
 	}
-	rest = strings.TrimPrefix(rest, ".git")
-	rest, ok = strings.CutPrefix(rest, "/")
-	if !ok {
-		return nil, ""
-	}
-	below, lfs := strings.CutPrefix(rest, "info/lfs/")
 	for i := range routes {
 		rt := &routes[i]
-		tail, ok := strings.CutPrefix(below, rt.path)
+		tail, ok := strings.CutPrefix(p.below, rt.path)
 		if !ok || (tail != "" && !strings.HasSuffix(rt.path, "/")) {
 			continue
 		}
-		if lfs || rt.bare {
+		if rt.at(p) {
 			return rt, tail
 		}
 	}

@@ -34,6 +34,9 @@ func validate(c *serverconfig.Config) error {
 		want(e.Scheme == "http" || e.Scheme == "https", "endpoints[%d].scheme: want http or https", i)
 		want(e.Host != "" && !strings.ContainsAny(e.Host, "/ @?#"), "endpoints[%d].host: want host[:port]", i)
 	}
+	for i, rule := range c.Policy.SuffixRules {
+		want(serverconfig.ValidSuffix(rule), "policy.suffixRules[%d]: want a suffix such as .bin", i)
+	}
 	signers := 0
 	for i, k := range c.SigningKeys {
 		want(k.ID != "" && !strings.ContainsAny(k.ID, "/\\"), "signingKeys[%d].id: want a file name", i)

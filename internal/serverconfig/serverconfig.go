@@ -115,14 +115,34 @@ type Endpoint struct {
 	StoreEndpoint string `json:"storeEndpoint,omitempty"`
 }
 
-// Policy holds the effective values; Sources says where each comes from.
+// Policy holds the effective values. Sources says where each comes from, by the
+// path of its field in the LFSRepository's spec, also for values that stand in
+// Multipart and GC.
 type Policy struct {
 	ThresholdBytes int64             `json:"thresholdBytes"`
 	SuffixRules    []string          `json:"suffixRules"`
 	KeepVersions   int32             `json:"keepVersions"`
 	QuotaBytes     int64             `json:"quotaBytes,omitempty"`
 	Sources        map[string]string `json:"sources,omitempty"`
+	// Own are the repository's own words, Defaults what applies without them.
+	Own      PolicyValues `json:"own,omitzero"`
+	Defaults PolicyValues `json:"defaults,omitzero"`
 }
+
+// PolicyValues are the values that people change most; nil where nothing is said.
+type PolicyValues struct {
+	ThresholdBytes *int64   `json:"thresholdBytes,omitempty"`
+	SuffixRules    []string `json:"suffixRules,omitempty"`
+	KeepVersions   *int32   `json:"keepVersions,omitempty"`
+}
+
+// Sources of a value.
+const (
+	SourceRepository = "Repository"
+	SourceStore      = "Store"
+	SourceBuiltIn    = "BuiltIn"
+	SourceMerged     = "Merged"
+)
 
 // Multipart says when uploads are split. Sizes are in bytes.
 type Multipart struct {
@@ -186,6 +206,10 @@ const (
 // GC says how garbage collection runs.
 type GC struct {
 	Mode string `json:"mode"`
+	// Schedule in cron's form, for people: a CronJob keeps to it. TimeZone is
+	// empty for the cluster's own.
+	Schedule string `json:"schedule,omitempty"`
+	TimeZone string `json:"timeZone,omitempty"`
 	// GracePeriod, Quarantine and OrphanAfter are Go durations; OrphanAfter is
 	// empty where orphans are only reported.
 	GracePeriod string `json:"gracePeriod"`

@@ -143,9 +143,23 @@ func defaultConfig(store *assets.Store, host string) serverconfig.Config {
 			{Name: "reader", Scope: serverconfig.ScopeRead, SHA256: serverconfig.TokenHash(ReadToken)},
 			{Name: "late", Scope: serverconfig.ScopeAdmin, SHA256: serverconfig.TokenHash(ExpiredToken), ExpiresAt: &past},
 		}},
+		Policy:          policy(),
 		StatusTokenHash: serverconfig.TokenHash(StatusToken),
 		ScanTokenHash:   serverconfig.TokenHash(ScanToken),
 		GC:              serverconfig.GC{Mode: serverconfig.GCDryRun, GracePeriod: "168h", Quarantine: "168h", DeleteLimitPercent: 50},
+	}
+}
+
+// policy of a repository that has a few words of its own.
+func policy() serverconfig.Policy {
+	builtIn := []string{".safetensors", ".bin", ".zip"}
+	return serverconfig.Policy{
+		ThresholdBytes: 5_000_000, KeepVersions: 10, SuffixRules: append(builtIn, ".custom"),
+		Sources: map[string]string{
+			"threshold": serverconfig.SourceBuiltIn, "keepVersions": serverconfig.SourceRepository, "suffixRules": serverconfig.SourceMerged,
+		},
+		Own:      serverconfig.PolicyValues{KeepVersions: new(int32(10)), SuffixRules: []string{".bin", ".custom"}},
+		Defaults: serverconfig.PolicyValues{ThresholdBytes: new(int64(5_000_000)), KeepVersions: new(int32(5)), SuffixRules: builtIn},
 	}
 }
 
