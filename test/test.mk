@@ -27,3 +27,7 @@ bars-slice-cluster: ## The same without the times of make demo and make test.
 .PHONY: bars-slice-cold
 bars-slice-cold: ## Measure make demo and make test on a bare Debian with empty caches (about 50 minutes).
 	@hack/bars-slice-cold.sh
+
+.PHONY: bars-transfers
+bars-transfers: ## Measure the transfers against a reference server, without a cluster (about 15 minutes).
+	@hack/bars-transfers.sh
