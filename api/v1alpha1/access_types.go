@@ -31,8 +31,9 @@ type AccessToken struct {
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be lower-case letters, digits and -, beginning and ending with a letter or digit, for example main"
 	// +kubebuilder:validation:XValidation:rule=`self != 'default'`,message="must not be default, the name of the token that every LFSRepository has: choose another"
 	Name string `json:"name,omitempty"`
-	// scope of the token. Read: download. Write: also upload and lock. Admin:
-	// also unlock by force and ask for garbage collection.
+	// scope of the token. Read: download and list locks. Write: also upload,
+	// lock and unlock, others' locks by force. Admin: also ask for garbage
+	// collection.
 	// +required
 	Scope TokenScope `json:"scope,omitempty"`
 	// expiresAt ends the token.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/locks"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
@@ -41,7 +42,10 @@ func (e *statusError) Unwrap() error { return e.cause }
 // The answers that need nothing but a text.
 var (
 	errNoRoute = &statusError{status: http.StatusNotFound, message: "not found"}
-	errNoLocks = &statusError{status: http.StatusNotImplemented, message: "this server does not offer file locking"}
+	// errNoLocks: git-lfs takes 501 for "no locking here" and does not ask again.
+	errNoLocks = &statusError{status: http.StatusNotImplemented, message: "files cannot be locked here: " +
+		"the object store ignores If-None-Match or If-Match on PUT, so two people could hold the same lock"}
+	errLockLimit = &statusError{status: http.StatusUnprocessableEntity, message: "limit must be a whole number and not negative"}
 	// errOtherObject: a link was used for what it was not made for.
 	errOtherObject = &statusError{status: http.StatusForbidden, message: "this link is for another object"}
 	errDenied      = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; a token with scope Write is needed to push"}
@@ -74,6 +78,9 @@ func toStatus(err error) *statusError {
 	var busy *batch.BusyError
 	var missing *upload.MissingError
 	var parts *upload.PartsError
+	var foreign *locks.ForeignError
+	var path *locks.PathError
+	var ref *locks.RefError
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -85,7 +92,11 @@ func toStatus(err error) *statusError {
 		return &statusError{status: http.StatusBadRequest, message: parts.Error()}
 	case errors.Is(err, objectstore.ErrWrongContent):
 		return &statusError{status: http.StatusUnprocessableEntity, message: err.Error() + "; it has been thrown away, upload it again"}
-	case errors.Is(err, upload.ErrNone):
+	case errors.As(err, &foreign):
+		return &statusError{status: http.StatusForbidden, message: foreign.Error()}
+	case errors.As(err, &path), errors.As(err, &ref), errors.Is(err, locks.ErrCursor):
+		return &statusError{status: http.StatusUnprocessableEntity, message: err.Error()}
+	case errors.Is(err, upload.ErrNone), errors.Is(err, locks.ErrNone):
 		return &statusError{status: http.StatusNotFound, message: err.Error()}
 	case errors.As(err, &malformed):
 		return &statusError{status: http.StatusBadRequest, message: malformed.Error()}

@@ -85,6 +85,7 @@ func TestGitPushAndClone(t *testing.T) {
 	s := lfstest.Start(t, assets.SharedStore(t))
 	b := newGitBox(t)
 	work, bare := b.repository(s, lfstest.WriteToken)
+	b.git(work, "config", "lfs.locksverify", "true")
 	contents := map[string][]byte{"empty.bin": {}}
 	for i := range 120 { // more than one of git-lfs's batches of 100
 		contents[fmt.Sprintf("f%03d.bin", i)] = random(t, 1000+i)

@@ -60,9 +60,6 @@ func (s *Server) batch(c *call) error {
 	return writeJSON(c.w, http.StatusOK, resp)
 }
 
-// noLocks tells git-lfs that it need not ask again.
-func (s *Server) noLocks(*call) error { return errNoLocks }
-
 // identify finds out who asks.
 func (s *Server) identify(c *call) (auth.Identity, error) {
 	id, err := c.auth.Authenticate(c.r, s.now())

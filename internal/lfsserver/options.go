@@ -43,6 +43,9 @@ type Options struct {
 	Monitor monitor.Intervals
 	// FirstInterim is when a client that waits for a proof first hears of it.
 	FirstInterim time.Duration
+	// LockPatience is how long a request about locks waits for a store that is
+	// away: git-lfs does not repeat these, and its own patience is 30 s.
+	LockPatience time.Duration
 	// UsageGap is the least time between two counts.
 	UsageGap time.Duration
 
@@ -69,6 +72,7 @@ func DefaultOptions() Options {
 		ReloadInterval: time.Second,
 		Monitor:        monitor.DefaultIntervals,
 		FirstInterim:   firstInterim,
+		LockPatience:   20 * time.Second,
 		Version:        "dev",
 		Now:            time.Now,
 	}
@@ -88,6 +92,7 @@ func (o Options) withDefaults() Options {
 	o.ReloadInterval = or(o.ReloadInterval, d.ReloadInterval)
 	o.Monitor = or(o.Monitor, d.Monitor)
 	o.FirstInterim = or(o.FirstInterim, d.FirstInterim)
+	o.LockPatience = or(o.LockPatience, d.LockPatience)
 	o.Version = or(o.Version, d.Version)
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/locks"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
@@ -41,6 +42,7 @@ type storeClient struct {
 	revision  string
 	bucket    *objectstore.S3
 	guard     *gcGuard
+	locks     *locks.Cache
 	signer    *objectstore.URLSigner
 	transport *http.Transport
 	creds     objectstore.Credentials
@@ -142,7 +144,7 @@ func connect(cfg *serverconfig.Config, ca []byte, creds objectstore.Credentials,
 	}
 	return &storeClient{
 		revision: revision, bucket: bucket, guard: newGCGuard(bucket, layout.Prefix(st.Prefix)), transport: transport, creds: creds,
-		signer: objectstore.NewURLSigner(endpoint, creds, now),
+		signer: objectstore.NewURLSigner(endpoint, creds, now), locks: locks.NewCache(),
 	}, nil
 }
 

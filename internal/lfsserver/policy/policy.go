@@ -23,6 +23,14 @@ const (
 	Complete Operation = "complete"
 	// Abort throws a multipart upload away.
 	Abort Operation = "abort"
+	// Lock takes a lock.
+	Lock Operation = "lock"
+	// Unlock releases one, or breaks another's.
+	Unlock Operation = "unlock"
+	// ListLocks asks for all locks.
+	ListLocks Operation = "list-locks"
+	// VerifyLocks asks for them before a push.
+	VerifyLocks Operation = "verify-locks"
 )
 
 // Verdict is the answer.
@@ -59,6 +67,11 @@ var needs = map[Operation]int{
 	Verify:   rank[serverconfig.ScopeWrite],
 	Complete: rank[serverconfig.ScopeWrite],
 	Abort:    rank[serverconfig.ScopeWrite],
+
+	Lock:        rank[serverconfig.ScopeWrite],
+	Unlock:      rank[serverconfig.ScopeWrite],
+	ListLocks:   rank[serverconfig.ScopeRead],
+	VerifyLocks: rank[serverconfig.ScopeWrite],
 }
 
 // redeems names the token operations that allow an operation. Whoever may finish
@@ -81,7 +94,7 @@ func Decide(rules Rules, id auth.Identity, op Operation) Verdict {
 		return Allow
 	case !id.IsAnonymous():
 		return Deny
-	case op == Download && rules.AnonymousRead:
+	case (op == Download || op == ListLocks) && rules.AnonymousRead:
 		return Allow
 	}
 	return Authenticate

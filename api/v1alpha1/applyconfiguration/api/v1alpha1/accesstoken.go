@@ -14,8 +14,9 @@ import (
 type AccessTokenApplyConfiguration struct {
 	// name of the token, unique in the list.
 	Name *string `json:"name,omitempty"`
-	// scope of the token. Read: download. Write: also upload and lock. Admin:
-	// also unlock by force and ask for garbage collection.
+	// scope of the token. Read: download and list locks. Write: also upload,
+	// lock and unlock, others' locks by force. Admin: also ask for garbage
+	// collection.
 	Scope *apiv1alpha1.TokenScope `json:"scope,omitempty"`
 	// expiresAt ends the token.
 	ExpiresAt *v1.Time `json:"expiresAt,omitempty"`
