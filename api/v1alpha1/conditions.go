@@ -1,6 +1,6 @@
 package v1alpha1
 
-// Condition types of an LFSRepository.
+// Condition types of an LFSRepository. An LFSStore has the first three.
 const (
 	// ConditionReady: clients can push and pull, by the spec's own generation.
 	ConditionReady = "Ready"
@@ -38,6 +38,11 @@ const (
 	ReasonDeploymentNotReady   = "DeploymentNotReady"
 	ReasonConfigurationPending = "ConfigurationPending"
 	ReasonDeleting             = "Deleting"
+	// ReasonStoreNotUsable: there is no such LFSStore, or it does not allow the
+	// namespace; which of the two is not for the tenant to know.
+	ReasonStoreNotUsable = "StoreNotUsable"
+	// ReasonLimitExceeded: the LFSStore does not allow what the spec asks for.
+	ReasonLimitExceeded = "LimitExceeded"
 )
 
 // Annotations and labels.
@@ -47,10 +52,21 @@ const (
 	// AnnotationRotateTokens raises the generation of all tokens whenever its
 	// value changes.
 	AnnotationRotateTokens = "lfs-operator.dev/rotate-tokens"
+	// AnnotationDefaultStore with the value "true" makes an LFSStore the one of
+	// repositories that name none. Of several the newest counts.
+	AnnotationDefaultStore = "lfs-operator.dev/is-default-store"
 	// LabelRepository is on every object made for an LFSRepository: its name.
 	LabelRepository = "lfs-operator.dev/repository"
 	// LabelRepositoryUID is on every object made for an LFSRepository: its UID.
 	LabelRepositoryUID = "lfs-operator.dev/repository-uid"
+	// LabelRepositoryNamespace is on objects outside of the LFSRepository's own
+	// namespace, where an owner reference cannot reach: that namespace.
+	LabelRepositoryNamespace = "lfs-operator.dev/repository-namespace"
+	// LabelStore is on what belongs to an LFSStore: its name.
+	LabelStore = "lfs-operator.dev/store"
 	// FinalizerData holds an LFSRepository until its data is deleted.
 	FinalizerData = "lfs-operator.dev/data"
+	// FinalizerServer holds an LFSRepository until what runs for it in the
+	// namespace of an LFSStore is gone.
+	FinalizerServer = "lfs-operator.dev/server"
 )

@@ -21,7 +21,7 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &LFSRepository{}, &LFSRepositoryList{})
+	scheme.AddKnownTypes(GroupVersion, &LFSRepository{}, &LFSRepositoryList{}, &LFSStore{}, &LFSStoreList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -32,6 +32,8 @@ type PolicyDefaults struct {
 	Multipart *Multipart
 	// Transfer is the way that object bytes take.
 	Transfer TransferMode
+	// Replicas of the server.
+	Replicas *int32
 }
 
 // ResolvePolicy returns the policy that applies to a repository and where each
@@ -60,6 +62,7 @@ func ResolvePolicy(repo *LFSRepository, store *PolicyDefaults) EffectivePolicy {
 		MultipartThreshold: all.quantity(func(p PolicyDefaults) *resource.Quantity { return p.multipart().Threshold }),
 		PartSize:           all.quantity(func(p PolicyDefaults) *resource.Quantity { return p.multipart().PartSize }),
 		Transfer:           all.word(func(p PolicyDefaults) string { return string(p.Transfer) }),
+		Replicas:           all.number(func(p PolicyDefaults) *int32 { return p.Replicas }),
 	}
 }
 
@@ -82,7 +85,15 @@ func policyOf(spec *LFSRepositorySpec) PolicyDefaults {
 		GC:           spec.GC,
 		Multipart:    spec.Multipart,
 		Transfer:     spec.Transfer,
+		Replicas:     spec.replicas(),
 	}
+}
+
+func (s *LFSRepositorySpec) replicas() *int32 {
+	if s.Server == nil {
+		return nil
+	}
+	return s.Server.Replicas
 }
 
 func builtInPolicy(uid types.UID) PolicyDefaults {
@@ -102,6 +113,7 @@ func builtInPolicy(uid types.UID) PolicyDefaults {
 			PartSize:  resource.NewQuantity(DefaultPartSizeBytes, resource.DecimalSI),
 		},
 		Transfer: TransferDirect,
+		Replicas: new(DefaultReplicas),
 	}
 }
 

@@ -32,6 +32,7 @@ type LFSRepositoryStatus struct {
 	Endpoints []EndpointStatus `json:"endpoints,omitempty"`
 	// location of the data, pinned when it was first resolved.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="is pinned: where the data lies does not change"
 	Location *Location `json:"location,omitempty"`
 	// policy that applies, each value with its source.
 	// +optional
@@ -95,6 +96,17 @@ type Location struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Prefix string `json:"prefix,omitempty"`
+	// store is the LFSStore that the location is in. Absent: a store of the
+	// tenant's own.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Store string `json:"store,omitempty"`
+	// serverNamespace is where the server runs. Absent: in the LFSRepository's own.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	ServerNamespace string `json:"serverNamespace,omitempty"`
 }
 
 // PolicySource says where an effective value comes from.
@@ -150,6 +162,9 @@ type EffectivePolicy struct {
 	// transfer is the way that object bytes take.
 	// +optional
 	Transfer *EffectiveString `json:"transfer,omitempty"`
+	// replicas of the server.
+	// +optional
+	Replicas *EffectiveInt `json:"replicas,omitempty"`
 }
 
 // EffectiveQuantity is a quantity and where it comes from.
@@ -216,6 +231,11 @@ type SecretStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
+	// namespace of the Secret. Absent: the LFSRepository's own.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
 	// revision of the content; changes when the Secret must be made anew.
 	// +required
 	// +kubebuilder:validation:MinLength=1

@@ -20,7 +20,7 @@ import (
 // always, the others under "-o wide".
 func TestPrinterColumns(t *testing.T) {
 	repo := statusFilled(t)
-	table := tableOf(t, repo.Namespace)
+	table := tableOf(t, "namespaces/"+repo.Namespace+"/lfsrepositories")
 
 	var narrow, wide []string
 	cells := map[string]any{}
@@ -42,6 +42,26 @@ func TestPrinterColumns(t *testing.T) {
 		"Name": "models", "Ready": "True", "URL": "http://models.default.svc/default/models",
 		"Objects": float64(12), "Size": "1500M", "Age": cells["Age"],
 		"Threshold": "5M", "Keep": float64(5), "GC": "DryRun", "Reason": "Ready",
+	}
+	if diff := cmp.Diff(want, cells); diff != "" {
+		t.Error("-want +got\n" + diff)
+	}
+}
+
+// TestStoreColumns: what an administrator sees of the stores.
+func TestStoreColumns(t *testing.T) {
+	c := newClient(t)
+	create(t, c, manifest(t, "store.yaml"))
+	table := tableOf(t, "lfsstores")
+	cells := map[string]any{}
+	for i, column := range table.ColumnDefinitions {
+		if column.Priority == 0 {
+			cells[column.Name] = table.Rows[0].Cells[i]
+		}
+	}
+	want := map[string]any{
+		"Name": "standard", "Ready": nil, "Endpoint": "https://s3.internal.example.com", "Default": "true",
+		"Repositories": nil, "Age": cells["Age"],
 	}
 	if diff := cmp.Diff(want, cells); diff != "" {
 		t.Error("-want +got\n" + diff)
@@ -88,7 +108,7 @@ func statusFilled(t *testing.T) *v1alpha1.LFSRepository {
 }
 
 // tableOf asks for the list as kubectl does.
-func tableOf(t *testing.T, namespace string) *metav1.Table {
+func tableOf(t *testing.T, resources string) *metav1.Table {
 	t.Helper()
 	config := restConfig(t)
 	hc, err := rest.HTTPClientFor(config)
@@ -99,7 +119,7 @@ func tableOf(t *testing.T, namespace string) *metav1.Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url.Path = "/apis/lfs-operator.dev/v1alpha1/namespaces/" + namespace + "/lfsrepositories"
+	url.Path = "/apis/lfs-operator.dev/v1alpha1/" + resources
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url.String(), nil)
 	if err != nil {
 		t.Fatal(err)

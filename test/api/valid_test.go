@@ -63,7 +63,7 @@ func TestValidManifests(t *testing.T) {
 // new default of a store or a release reaches the repositories that exist.
 func TestNothingIsDefaulted(t *testing.T) {
 	c := newClient(t)
-	for _, name := range []string{"minimal.yaml", "lfsstore.yaml", "own-store.yaml"} {
+	for _, name := range []string{"minimal.yaml", "lfsstore.yaml", "own-store.yaml", "store.yaml", "store-minimal.yaml"} {
 		t.Run(name, func(t *testing.T) {
 			want := manifest(t, name)
 			got := want.DeepCopy()
@@ -88,23 +88,27 @@ func TestSamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newClient(t)
-	repositories := 0
+	repositories, stores := 0, 0
 	for _, path := range paths {
 		for i, doc := range documents(t, path) {
 			obj := parse(t, []byte(doc))
-			if obj.GetKind() != "LFSRepository" {
+			switch obj.GetKind() {
+			case "LFSRepository":
+				repositories++
+				// Samples may make their own namespace; here there is only this one.
+				obj.SetNamespace("default")
+			case "LFSStore":
+				stores++
+			default:
 				continue
 			}
-			repositories++
-			// Samples may make their own namespace; here there is only this one.
-			obj.SetNamespace("default")
 			if err := c.Create(t.Context(), obj, client.DryRunAll, client.FieldValidation("Strict")); err != nil {
 				t.Errorf("%s, document %d: %v", filepath.Base(path), i+1, err)
 			}
 		}
 	}
-	if repositories == 0 {
-		t.Error("no LFSRepository in config/samples")
+	if repositories == 0 || stores == 0 {
+		t.Errorf("%d LFSRepositories and %d LFSStores in config/samples, want some of each", repositories, stores)
 	}
 }
 

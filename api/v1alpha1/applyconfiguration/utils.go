@@ -22,6 +22,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AccessTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AdoptFrom"):
 		return &apiv1alpha1.AdoptFromApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AllowedNamespaces"):
+		return &apiv1alpha1.AllowedNamespacesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Autoscaling"):
 		return &apiv1alpha1.AutoscalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EffectiveDuration"):
@@ -72,6 +74,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LFSRepositorySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LFSRepositoryStatus"):
 		return &apiv1alpha1.LFSRepositoryStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LFSStore"):
+		return &apiv1alpha1.LFSStoreApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LFSStoreSpec"):
+		return &apiv1alpha1.LFSStoreSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LFSStoreStatus"):
+		return &apiv1alpha1.LFSStoreStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalReference"):
 		return &apiv1alpha1.LocalReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Location"):
@@ -86,8 +94,28 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Storage"):
 		return &apiv1alpha1.StorageApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreCapabilities"):
+		return &apiv1alpha1.StoreCapabilitiesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreDefaults"):
+		return &apiv1alpha1.StoreDefaultsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreEndpoint"):
+		return &apiv1alpha1.StoreEndpointApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreExposure"):
+		return &apiv1alpha1.StoreExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreGC"):
+		return &apiv1alpha1.StoreGCApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreGCDefaults"):
+		return &apiv1alpha1.StoreGCDefaultsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreLimits"):
+		return &apiv1alpha1.StoreLimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreMultipartDefaults"):
+		return &apiv1alpha1.StoreMultipartDefaultsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreProbe"):
+		return &apiv1alpha1.StoreProbeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("StoreReference"):
 		return &apiv1alpha1.StoreReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreServer"):
+		return &apiv1alpha1.StoreServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Usage"):
 		return &apiv1alpha1.UsageApplyConfiguration{}
 

@@ -63,6 +63,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: prefix
       type:
         scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.AllowedNamespaces
+  map:
+    fields:
+    - name: from
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.NamespacesFrom
+    - name: selector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.Autoscaling
   map:
     fields:
@@ -75,6 +84,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: targetCPUUtilization
       type:
         scalar: numeric
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability
+  scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.DeletionPolicy
   scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.EffectiveDuration
@@ -125,6 +136,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: quota
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.EffectiveQuantity
+    - name: replicas
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.EffectiveInt
     - name: schedule
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.EffectiveString
@@ -209,6 +223,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ingress
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.IngressExposure
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.ForbiddenField
+  scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.GCKeep
   map:
     fields:
@@ -518,6 +534,107 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: usage
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Usage
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.LFSStore
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.LFSStoreSpec
+    - name: status
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.LFSStoreStatus
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.LFSStoreSpec
+  map:
+    fields:
+    - name: addressingStyle
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.AddressingStyle
+    - name: allowedBuckets
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: allowedNamespaces
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.AllowedNamespaces
+    - name: bucket
+      type:
+        scalar: string
+    - name: bucketTemplate
+      type:
+        scalar: string
+    - name: caSecretRef
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.LocalReference
+    - name: createBuckets
+      type:
+        scalar: boolean
+    - name: credentialsSecretRef
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.LocalReference
+    - name: defaults
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreDefaults
+    - name: endpoint
+      type:
+        scalar: string
+    - name: exposure
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreExposure
+    - name: gc
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreGC
+    - name: limits
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreLimits
+    - name: prefixTemplate
+      type:
+        scalar: string
+    - name: publicEndpoint
+      type:
+        scalar: string
+    - name: readOnly
+      type:
+        scalar: boolean
+    - name: region
+      type:
+        scalar: string
+    - name: server
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreServer
+    - name: serverNamespace
+      type:
+        scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.LFSStoreStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: probe
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreProbe
+    - name: repositories
+      type:
+        scalar: numeric
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.LocalReference
   map:
     fields:
@@ -536,6 +653,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: prefix
       type:
         scalar: string
+    - name: serverNamespace
+      type:
+        scalar: string
+    - name: store
+      type:
+        scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.Multipart
   map:
     fields:
@@ -549,6 +672,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.MultipartDialect
+  scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.NamespacesFrom
   scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.PodTemplate
   map:
@@ -591,6 +716,9 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: name
+      type:
+        scalar: string
+    - name: namespace
       type:
         scalar: string
     - name: previousUntil
@@ -644,12 +772,176 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: region
       type:
         scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreCapabilities
+  map:
+    fields:
+    - name: conditionalWrites
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability
+    - name: presignExpiry
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability
+    - name: querySHA256
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability
+    - name: signedChecksum
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability
+    - name: sts
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability
+    - name: versioned
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreDefaults
+  map:
+    fields:
+    - name: gc
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreGCDefaults
+    - name: keepVersions
+      type:
+        scalar: numeric
+    - name: multipart
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreMultipartDefaults
+    - name: quota
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: replicas
+      type:
+        scalar: numeric
+    - name: suffixRules
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: threshold
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: transfer
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.TransferMode
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreEndpoint
+  map:
+    fields:
+    - name: hostTemplate
+      type:
+        scalar: string
+    - name: scheme
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.EndpointScheme
+    - name: storeEndpoint
+      type:
+        scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreExposure
+  map:
+    fields:
+    - name: endpoints
+      type:
+        list:
+          elementType:
+            namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreEndpoint
+          elementRelationship: associative
+          keys:
+          - hostTemplate
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreGC
+  map:
+    fields:
+    - name: suspend
+      type:
+        scalar: boolean
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreGCDefaults
+  map:
+    fields:
+    - name: deleteLimit
+      type:
+        scalar: string
+    - name: gracePeriod
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: mode
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.GCMode
+    - name: orphanAfter
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: quarantine
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreLimits
+  map:
+    fields:
+    - name: forbidden
+      type:
+        list:
+          elementType:
+            namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.ForbiddenField
+          elementRelationship: associative
+    - name: maxKeepVersions
+      type:
+        scalar: numeric
+    - name: maxPartSize
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: maxQuota
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: maxReplicas
+      type:
+        scalar: numeric
+    - name: maxThreshold
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: minGracePeriod
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: minPartSize
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: minQuarantine
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: minThreshold
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreMultipartDefaults
+  map:
+    fields:
+    - name: partSize
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: threshold
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreProbe
+  map:
+    fields:
+    - name: capabilities
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreCapabilities
+    - name: finishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedGeneration
+      type:
+        scalar: numeric
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreReference
   map:
     fields:
     - name: name
       type:
         scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreServer
+  map:
+    fields:
+    - name: podTemplate
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.PodTemplate
+    - name: resources
+      type:
+        namedType: io.k8s.api.core.v1.ResourceRequirements
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.TokenScope
   scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.TransferMode
@@ -762,6 +1054,38 @@ var schemaYAML = typed.YAMLObject(`types:
         elementType:
           namedType: __untyped_deduced_
         elementRelationship: separable
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+  map:
+    fields:
+    - name: matchExpressions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+          elementRelationship: atomic
+    - name: matchLabels
+      type:
+        map:
+          elementType:
+            scalar: string
+    elementRelationship: atomic
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorOperator
+  scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorOperator
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry
   map:
     fields:

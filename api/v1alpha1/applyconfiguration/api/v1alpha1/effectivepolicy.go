@@ -33,6 +33,8 @@ type EffectivePolicyApplyConfiguration struct {
 	PartSize *EffectiveQuantityApplyConfiguration `json:"partSize,omitempty"`
 	// transfer is the way that object bytes take.
 	Transfer *EffectiveStringApplyConfiguration `json:"transfer,omitempty"`
+	// replicas of the server.
+	Replicas *EffectiveIntApplyConfiguration `json:"replicas,omitempty"`
 }
 
 // EffectivePolicyApplyConfiguration constructs a declarative configuration of the EffectivePolicy type for use with
@@ -142,5 +144,13 @@ func (b *EffectivePolicyApplyConfiguration) WithPartSize(value *EffectiveQuantit
 // If called multiple times, the Transfer field is set to the value of the last call.
 func (b *EffectivePolicyApplyConfiguration) WithTransfer(value *EffectiveStringApplyConfiguration) *EffectivePolicyApplyConfiguration {
 	b.Transfer = value
+	return b
+}
+
+// WithReplicas sets the Replicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Replicas field is set to the value of the last call.
+func (b *EffectivePolicyApplyConfiguration) WithReplicas(value *EffectiveIntApplyConfiguration) *EffectivePolicyApplyConfiguration {
+	b.Replicas = value
 	return b
 }

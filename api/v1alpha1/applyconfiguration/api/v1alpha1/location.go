@@ -13,6 +13,11 @@ type LocationApplyConfiguration struct {
 	Bucket *string `json:"bucket,omitempty"`
 	// prefix in the bucket.
 	Prefix *string `json:"prefix,omitempty"`
+	// store is the LFSStore that the location is in. Absent: a store of the
+	// tenant's own.
+	Store *string `json:"store,omitempty"`
+	// serverNamespace is where the server runs. Absent: in the LFSRepository's own.
+	ServerNamespace *string `json:"serverNamespace,omitempty"`
 }
 
 // LocationApplyConfiguration constructs a declarative configuration of the Location type for use with
@@ -42,5 +47,21 @@ func (b *LocationApplyConfiguration) WithBucket(value string) *LocationApplyConf
 // If called multiple times, the Prefix field is set to the value of the last call.
 func (b *LocationApplyConfiguration) WithPrefix(value string) *LocationApplyConfiguration {
 	b.Prefix = &value
+	return b
+}
+
+// WithStore sets the Store field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Store field is set to the value of the last call.
+func (b *LocationApplyConfiguration) WithStore(value string) *LocationApplyConfiguration {
+	b.Store = &value
+	return b
+}
+
+// WithServerNamespace sets the ServerNamespace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServerNamespace field is set to the value of the last call.
+func (b *LocationApplyConfiguration) WithServerNamespace(value string) *LocationApplyConfiguration {
+	b.ServerNamespace = &value
 	return b
 }

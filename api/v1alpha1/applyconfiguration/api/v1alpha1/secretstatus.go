@@ -14,6 +14,8 @@ import (
 type SecretStatusApplyConfiguration struct {
 	// name of the Secret.
 	Name *string `json:"name,omitempty"`
+	// namespace of the Secret. Absent: the LFSRepository's own.
+	Namespace *string `json:"namespace,omitempty"`
 	// revision of the content; changes when the Secret must be made anew.
 	Revision *string `json:"revision,omitempty"`
 	// tokenGeneration of the access token in it, raised by rotation.
@@ -35,6 +37,14 @@ func SecretStatus() *SecretStatusApplyConfiguration {
 // If called multiple times, the Name field is set to the value of the last call.
 func (b *SecretStatusApplyConfiguration) WithName(value string) *SecretStatusApplyConfiguration {
 	b.Name = &value
+	return b
+}
+
+// WithNamespace sets the Namespace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Namespace field is set to the value of the last call.
+func (b *SecretStatusApplyConfiguration) WithNamespace(value string) *SecretStatusApplyConfiguration {
+	b.Namespace = &value
 	return b
 }
 

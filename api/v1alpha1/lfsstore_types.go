@@ -1,0 +1,228 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// LFSStore is an object store that its administrator hands out to namespaces,
+// like a StorageClass: LFSRepositories name it, and neither see its credentials
+// nor leave the prefix that they are given.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=lfss,categories=lfs
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Endpoint",type=string,JSONPath=`.spec.endpoint`
+// +kubebuilder:printcolumn:name="Default",type=string,JSONPath=`.metadata.annotations.lfs-operator\.dev/is-default-store`
+// +kubebuilder:printcolumn:name="Repositories",type=integer,JSONPath=`.status.repositories`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Bucket",type=string,priority=1,JSONPath=`.spec.bucket`
+// +kubebuilder:printcolumn:name="Servers",type=string,priority=1,JSONPath=`.spec.serverNamespace`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:validation:XValidation:rule=`self.metadata.name.size() <= 63`,message="metadata.name must be at most 63 characters: it stands in labels"
+type LFSStore struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata of the object; the name has at most 63 characters.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the administrator says of the store.
+	// +required
+	Spec LFSStoreSpec `json:"spec"`
+	// status is what the operator found.
+	// +optional
+	Status LFSStoreStatus `json:"status,omitzero"`
+}
+
+// LFSStoreList is a list of LFSStores.
+//
+// +kubebuilder:object:root=true
+type LFSStoreList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []LFSStore `json:"items"`
+}
+
+// LFSStoreSpec says where the store is, who may use it, and within which limits.
+//
+// +kubebuilder:validation:ExactlyOneOf=bucket;bucketTemplate
+// +kubebuilder:validation:XValidation:rule=`has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSStore for another place",reason=FieldValueForbidden,fieldPath=".region"
+// +kubebuilder:validation:XValidation:rule=`has(self.bucket) == has(oldSelf.bucket) && (!has(self.bucket) || self.bucket == oldSelf.bucket)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSStore for another place",reason=FieldValueForbidden,fieldPath=".bucket"
+// +kubebuilder:validation:XValidation:rule=`has(self.bucketTemplate) == has(oldSelf.bucketTemplate) && (!has(self.bucketTemplate) || self.bucketTemplate == oldSelf.bucketTemplate)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSStore for another place",reason=FieldValueForbidden,fieldPath=".bucketTemplate"
+// +kubebuilder:validation:XValidation:rule=`has(self.prefixTemplate) == has(oldSelf.prefixTemplate) && (!has(self.prefixTemplate) || self.prefixTemplate == oldSelf.prefixTemplate)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSStore for another place",reason=FieldValueForbidden,fieldPath=".prefixTemplate"
+type LFSStoreSpec struct {
+	// endpoint of the store as servers reach it: http(s)://host[:port]. Immutable.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://s3.example.com"
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSStore for another place",reason=FieldValueForbidden
+	Endpoint string `json:"endpoint,omitempty"`
+	// publicEndpoint of the store as clients reach it. Left out: endpoint.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://s3.example.com"
+	PublicEndpoint string `json:"publicEndpoint,omitempty"`
+	// region that requests are signed for. Left out: us-east-1. Immutable.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[A-Za-z0-9_-]+$')`,message="must be letters, digits, - and _, for example eu-central-1"
+	Region string `json:"region,omitempty"`
+	// addressingStyle of buckets: Path (built-in) or VirtualHosted.
+	// +optional
+	AddressingStyle AddressingStyle `json:"addressingStyle,omitempty"`
+
+	// serverNamespace is where the servers of all repositories of this store run.
+	// It belongs to the administrator and holds the Secrets that are named here.
+	// Immutable.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')`,message="must be the name of a namespace: lower-case letters, digits and -"
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="is immutable because servers run there: make a new LFSStore for another namespace",reason=FieldValueForbidden
+	ServerNamespace string `json:"serverNamespace,omitempty"`
+	// credentialsSecretRef names the Secret with the key of the store in
+	// serverNamespace: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	// +required
+	CredentialsSecretRef LocalReference `json:"credentialsSecretRef,omitzero"`
+	// caSecretRef names a Secret in serverNamespace whose ca.crt verifies the
+	// store's certificate.
+	// +optional
+	CASecretRef *LocalReference `json:"caSecretRef,omitempty"`
+
+	// bucket of all repositories that do not name another. Excludes bucketTemplate. Immutable.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$') && !self.contains('..') && !self.matches('^[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+$')`,message="must be a bucket name as S3 takes it: 3 to 63 lower-case letters, digits, - and ., for example team-a-models"
+	Bucket string `json:"bucket,omitempty"`
+	// bucketTemplate makes the name of a repository's bucket from {namespace},
+	// {name} and {uid}. Excludes bucket. Immutable.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=80
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^([a-z0-9.-]|[{](namespace|name|uid)[}])+$') && self.matches('[{]') && !self.matches('^[.-]') && !self.matches('[.-]$') && !self.contains('..')`,message="must be lower-case letters, digits, -, . and at least one of {namespace}, {name} and {uid}, for example lfs-{namespace}"
+	BucketTemplate string `json:"bucketTemplate,omitempty"`
+	// createBuckets makes buckets that do not exist.
+	// +optional
+	CreateBuckets bool `json:"createBuckets,omitempty"`
+	// prefixTemplate makes the prefix of a repository's keys from {namespace},
+	// {name} and {uid}. It holds {uid}, so that no two repositories ever share a
+	// prefix. Left out: "{namespace}/{name}-{uid}/". Immutable.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^(([A-Za-z0-9!_.*()-]|[{](namespace|name|uid)[}])+/)+$')`,message="must end with / and not begin with it, of letters, digits, -_.!*() and {namespace}, {name}, {uid} between single slashes, for example lfs/{namespace}/{name}-{uid}/"
+	// +kubebuilder:validation:XValidation:rule=`self.split('{uid}').size() == 2 && self.split('{name}').size() <= 2 && self.split('{namespace}').size() <= 2`,message="must hold {uid} exactly once, and {namespace} and {name} at most once: only {uid} keeps two repositories of one name apart"
+	// +kubebuilder:validation:XValidation:rule=`!self.split('/').exists(part, part == '.' || part == '..')`,message="must not hold . or .. as a part"
+	PrefixTemplate string `json:"prefixTemplate,omitempty"`
+	// allowedBuckets are further buckets that repositories may name.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:XValidation:rule=`self.matches('^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$') && !self.contains('..')`,message="must be a bucket name as S3 takes it: 3 to 63 lower-case letters, digits, - and ., for example team-a-models"
+	AllowedBuckets []string `json:"allowedBuckets,omitempty"`
+
+	// allowedNamespaces may use the store. Left out: none.
+	// +optional
+	AllowedNamespaces *AllowedNamespaces `json:"allowedNamespaces,omitempty"`
+	// defaults apply where a repository leaves a field out, before the built-in ones.
+	// +optional
+	Defaults *StoreDefaults `json:"defaults,omitempty"`
+	// limits that repositories must keep.
+	// +optional
+	Limits *StoreLimits `json:"limits,omitempty"`
+	// server shapes the pods of all servers of this store.
+	// +optional
+	Server *StoreServer `json:"server,omitempty"`
+	// exposure of the servers, for repositories that name no endpoints.
+	// +optional
+	Exposure *StoreExposure `json:"exposure,omitempty"`
+
+	// readOnly refuses every upload to every repository of this store.
+	// +optional
+	ReadOnly bool `json:"readOnly,omitempty"`
+	// gc holds what concerns garbage collection in the whole store.
+	// +optional
+	GC *StoreGC `json:"gc,omitempty"`
+}
+
+// AllowedNamespaces says which namespaces may use a store.
+//
+// +kubebuilder:validation:XValidation:rule=`(self.from == 'Selector') == has(self.selector)`,message="must be set where from is Selector, and only there",fieldPath=".selector"
+type AllowedNamespaces struct {
+	// from is None, All, or Selector: those whose labels match selector.
+	// +required
+	From NamespacesFrom `json:"from,omitempty"`
+	// selector of namespaces by their labels. An empty one selects all.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+}
+
+// NamespacesFrom says how namespaces are chosen.
+// +kubebuilder:validation:Enum=None;All;Selector
+type NamespacesFrom string
+
+// The ways to choose namespaces.
+const (
+	NamespacesNone     NamespacesFrom = "None"
+	NamespacesAll      NamespacesFrom = "All"
+	NamespacesSelector NamespacesFrom = "Selector"
+)
+
+// StoreServer shapes the pods of servers in the administrator's namespace.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.resources) || !has(self.resources.claims)`,message="must not hold claims: only requests and limits can be set",reason=FieldValueForbidden,fieldPath=".resources"
+type StoreServer struct {
+	// resources of the server's container.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+	// podTemplate holds fields of the pods. That of a repository concerns only
+	// the pods in its own namespace.
+	// +optional
+	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
+}
+
+// StoreExposure says how clients outside the cluster reach the servers.
+type StoreExposure struct {
+	// endpoints of each repository that names none of its own.
+	// +required
+	// +listType=map
+	// +listMapKey=hostTemplate
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Endpoints []StoreEndpoint `json:"endpoints,omitempty"`
+}
+
+// StoreEndpoint is an endpoint whose host depends on the repository.
+type StoreEndpoint struct {
+	// hostTemplate makes host[:port] from {namespace} and {name}.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=120
+	// +kubebuilder:validation:XValidation:rule=`self.replace('{namespace}', 'n').replace('{name}', 'n').matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$')`,message="must be host[:port] in lower case with {namespace} and {name} in it where wanted, for example {name}.{namespace}.lfs.example.com"
+	HostTemplate string `json:"hostTemplate,omitempty"`
+	// scheme of the client's URL. Built-in: https.
+	// +optional
+	Scheme EndpointScheme `json:"scheme,omitempty"`
+	// storeEndpoint that these clients reach the store by: http(s)://host[:port].
+	// Left out: publicEndpoint, then endpoint.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://s3.example.com"
+	StoreEndpoint string `json:"storeEndpoint,omitempty"`
+}
+
+// StoreGC is garbage collection in a whole store.
+type StoreGC struct {
+	// suspend keeps garbage collection from running anywhere in the store.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+}
