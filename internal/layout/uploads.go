@@ -16,3 +16,12 @@ func (p Prefix) Upload(oid, client string) string {
 
 // Uploads is the prefix of all registered uploads.
 func (p Prefix) Uploads() string { return string(p) + metaDir + "uploads/" }
+
+// Stream is the key that registers what the server itself receives of an OID from
+// a client.
+func (p Prefix) Stream(oid, client string) string {
+	return p.Streams() + oid[0:2] + "/" + oid + "/" + client + ".json"
+}
+
+// Streams is the prefix of all registers of such uploads.
+func (p Prefix) Streams() string { return string(p) + metaDir + "streams/" }

@@ -2,11 +2,13 @@ package lfsserver
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/locks"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/stream"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 )
 
@@ -28,12 +30,13 @@ func (s *Server) sweepUploads(ctx context.Context) {
 		if snap.store == nil || !s.storeReady() {
 			continue
 		}
-		uploads, staged, err := upload.Sweep(ctx, snap.store.bucket, snap.prefix, upload.SweepAfter)
-		if err != nil {
+		streams, err := stream.Sweep(ctx, snap.store.bucket, snap.prefix, upload.SweepAfter)
+		uploads, staged, uerr := upload.Sweep(ctx, snap.store.bucket, snap.prefix, upload.SweepAfter)
+		if err = errors.Join(err, uerr); err != nil {
 			s.log.Warn("abandoned uploads could not be swept", "error", err)
 		}
-		if uploads+staged > 0 {
-			s.log.Info("abandoned uploads swept", "uploads", uploads, "staged", staged)
+		if streams+uploads+staged > 0 {
+			s.log.Info("abandoned uploads swept", "streams", streams, "uploads", uploads, "staged", staged)
 		}
 		s.tidyLocks(ctx, snap)
 	}

@@ -49,3 +49,15 @@ func Protect(ctx context.Context, view View, oid string) error {
 	}
 	return nil
 }
+
+// Gate is Protect for a single object outside of a batch: right before it becomes
+// visible, and before it is looked for. It has as long as a batch.
+func Gate(ctx context.Context, g Guard, oid string) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	view, err := g.Begin(ctx)
+	if err != nil {
+		return Busy("garbage collection's index cannot be read", err)
+	}
+	return Protect(ctx, view, oid)
+}

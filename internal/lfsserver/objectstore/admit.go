@@ -10,10 +10,10 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
-// This file and publish.go are the only ones that let content reach a final key.
-// A final key is a promise that its bytes hash to its name, so whatever gets
-// there is bound to the hash: here by a signature that the store enforces, in
-// publish.go by reading it back.
+// This file, publish.go and receive.go are the only ones that let content reach a
+// final key. A final key is a promise that its bytes hash to its name, so whatever
+// gets there is bound to the hash: here by a signature that the store enforces, in
+// publish.go by reading it back, in receive.go by hashing it on its way through.
 
 // ErrUnprovable: the store was not seen to refuse wrong content, so no URL may
 // be issued that writes to a final key.

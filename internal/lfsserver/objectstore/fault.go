@@ -83,6 +83,8 @@ func kindOf(status int, code string) error {
 		return ErrBucketMissing
 	case deniedCodes[code]:
 		return ErrDenied
+	case checksumCodes[code]:
+		return ErrWrongContent
 	case status == http.StatusNotFound && (code == "" || strings.HasPrefix(code, "NoSuch") || code == "NotFound"):
 		return ErrNotFound
 	case status == http.StatusNotModified:
@@ -102,6 +104,12 @@ func kindOf(status int, code string) error {
 var deniedCodes = map[string]bool{
 	"InvalidAccessKeyId": true, "SignatureDoesNotMatch": true, "ExpiredToken": true, "InvalidToken": true,
 	"XAdminUserNotFound": true,
+}
+
+// checksumCodes say that a body did not have the checksum of its header: "BadDigest"
+// with AWS, the others with stores that name it more closely.
+var checksumCodes = map[string]bool{
+	"BadDigest": true, "XAmzContentChecksumMismatch": true, "XAmzContentSHA256Mismatch": true,
 }
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

@@ -54,6 +54,10 @@ type Condition struct {
 	IfAbsent bool
 	// IfMatch: only when the object has this ETag.
 	IfMatch string
+	// SHA256, where set (32 bytes): only this content. A store that was seen to
+	// look at it (serverstatus.Capabilities, SignedChecksum) keeps nothing of any
+	// other and answers ErrWrongContent.
+	SHA256 []byte
 }
 
 // Bucket is the part of S3 that is needed for small objects and for looking

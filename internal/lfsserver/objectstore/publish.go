@@ -12,6 +12,9 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 )
 
+// This file writes to final keys what it has read back: see admit.go for the two
+// others that may.
+
 // ErrWrongContent: the bytes are not what the OID and the size say.
 var ErrWrongContent = errors.New("the uploaded content does not match its oid and size")
 
@@ -68,7 +71,8 @@ func (p Publisher) Publish(ctx context.Context, oid string, size int64, staging 
 		return err
 	}
 	err = p.store.Copy(ctx, info.Key, info.ETag, p.prefix.Object(oid))
-	return p.arrived(ctx, oid, size, err)
+	_, err = arrived(ctx, p.store, p.prefix.Object(oid), size, err)
+	return err
 }
 
 // PublishEmpty writes the object without content, which needs no upload.
@@ -125,7 +129,8 @@ func (p Publisher) copyParts(ctx context.Context, oid string, src Info, steps St
 	if err != nil {
 		_ = p.store.Abort(context.WithoutCancel(ctx), key, id)
 	}
-	return p.arrived(ctx, oid, src.Size, err)
+	_, err = arrived(ctx, p.store, key, src.Size, err)
+	return err
 }
 
 func (p Publisher) copyInto(ctx context.Context, key, id string, src Info, steps Steps) error {
@@ -146,17 +151,17 @@ func (p Publisher) copyInto(ctx context.Context, key, id string, src Info, steps
 	return p.store.Complete(ctx, key, id, parts)
 }
 
-// arrived looks at the final key, whatever a copy was answered: an answer can
-// get lost, and some stores send 200 before they fail.
-func (p Publisher) arrived(ctx context.Context, oid string, size int64, copied error) error {
-	info, err := p.store.Head(ctx, p.prefix.Object(oid))
+// arrived looks at a final key, whatever the call that wrote it was answered: an
+// answer can get lost, and some stores send 200 before they fail.
+func arrived(ctx context.Context, b Bucket, key string, size int64, written error) (Info, error) {
+	info, err := b.Head(ctx, key)
 	switch {
 	case err == nil && info.Size == size:
-		return nil
-	case copied != nil:
-		return copied
+		return info, nil
+	case written != nil:
+		return info, written
 	case err != nil && !errors.Is(err, ErrNotFound):
-		return err
+		return info, err
 	}
-	return fault("copy", p.prefix.Object(oid), errors.New("the store says that it was copied, and it was not"))
+	return info, fault("write", key, errors.New("the store says that it is there, and it is not"))
 }

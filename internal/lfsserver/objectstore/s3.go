@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -65,6 +66,9 @@ func (s *S3) Put(ctx context.Context, key string, body io.Reader, size int64, co
 	}
 	if cond.IfMatch != "" {
 		opts.SetMatchETag(cond.IfMatch)
+	}
+	if cond.SHA256 != nil {
+		opts.UserMetadata = map[string]string{HeaderChecksum: base64.StdEncoding.EncodeToString(cond.SHA256)}
 	}
 	sum := ""
 	if b, ok := body.(*bytes.Reader); ok {

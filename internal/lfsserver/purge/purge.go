@@ -13,6 +13,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/stream"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 )
 
@@ -47,6 +48,9 @@ func Run(ctx context.Context, b objectstore.Bucket, prefix layout.Prefix, uid st
 	}
 	if store, ok := b.(objectstore.Store); ok {
 		// Parts are in no listing: their register says where they are.
+		if _, err := stream.Sweep(ctx, store, prefix, -time.Hour); err != nil {
+			return Report{}, err
+		}
 		if _, _, err := upload.Sweep(ctx, store, prefix, -time.Hour); err != nil {
 			return Report{}, err
 		}

@@ -194,15 +194,9 @@ func (s *Service) present(ctx context.Context, t Target) (objectstore.Info, erro
 
 // gate keeps garbage collection from deleting what is about to be written or has
 // been found: an object that is being deleted must not be written, and one that
-// is condemned is marked first. It has as long as a batch.
+// is condemned is marked first.
 func (s *Service) gate(ctx context.Context, oid string) error {
-	ctx, cancel := context.WithTimeout(ctx, batch.Timeout)
-	defer cancel()
-	view, err := s.Guard.Begin(ctx)
-	if err != nil {
-		return batch.Busy("garbage collection's index cannot be read", err)
-	}
-	return batch.Protect(ctx, view, oid)
+	return batch.Gate(ctx, s.Guard, oid)
 }
 
 // tidy removes what is left of an upload whose object is there. What it cannot

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 	"github.com/lfs-operator/lfs-operator/test/assets"
@@ -149,79 +150,6 @@ func (w *world) sweep(after time.Duration) (uploads, staged int) {
 	return uploads, staged
 }
 
-// errCrash is what a server meets that has been killed.
-var errCrash = errors.New("killed")
-
-// dying is a store whose server is killed at its call number n, before the call
-// reaches the store or after it took effect; nothing gets through from then on.
-type dying struct {
-	objectstore.Store
-	mu    sync.Mutex
-	n     int
-	after bool
-}
-
-func (d *dying) call(do func() error) error {
-	d.mu.Lock()
-	d.n--
-	n := d.n
-	d.mu.Unlock()
-	if n < 0 || (n == 0 && !d.after) {
-		return errCrash
-	}
-	err := do()
-	if n == 0 {
-		return errCrash
-	}
-	return err
-}
-
-func (d *dying) Put(ctx context.Context, key string, body io.Reader, size int64, cond objectstore.Condition) (i objectstore.Info, err error) {
-	err = d.call(func() (err error) { i, err = d.Store.Put(ctx, key, body, size, cond); return })
-	return i, err
-}
-
-func (d *dying) Get(ctx context.Context, key, etag string) (b io.ReadCloser, i objectstore.Info, err error) {
-	err = d.call(func() (err error) { b, i, err = d.Store.Get(ctx, key, etag); return })
-	return b, i, err
-}
-
-func (d *dying) Head(ctx context.Context, key string) (i objectstore.Info, err error) {
-	err = d.call(func() (err error) { i, err = d.Store.Head(ctx, key); return })
-	return i, err
-}
-
-func (d *dying) Delete(ctx context.Context, key, version string) error {
-	return d.call(func() error { return d.Store.Delete(ctx, key, version) })
-}
-
-func (d *dying) Create(ctx context.Context, key string) (id string, err error) {
-	err = d.call(func() (err error) { id, err = d.Store.Create(ctx, key); return })
-	return id, err
-}
-
-func (d *dying) ListParts(ctx context.Context, key, id string) (p []objectstore.Part, err error) {
-	err = d.call(func() (err error) { p, err = d.Store.ListParts(ctx, key, id); return })
-	return p, err
-}
-
-func (d *dying) Complete(ctx context.Context, key, id string, parts []objectstore.Part) error {
-	return d.call(func() error { return d.Store.Complete(ctx, key, id, parts) })
-}
-
-func (d *dying) Abort(ctx context.Context, key, id string) error {
-	return d.call(func() error { return d.Store.Abort(ctx, key, id) })
-}
-
-func (d *dying) Copy(ctx context.Context, src, etag, dst string) error {
-	return d.call(func() error { return d.Store.Copy(ctx, src, etag, dst) })
-}
-
-func (d *dying) CopyPart(ctx context.Context, src, etag string, offset, size int64, dst, id string, n int) (p objectstore.Part, err error) {
-	err = d.call(func() (err error) { p, err = d.Store.CopyPart(ctx, src, etag, offset, size, dst, id, n); return })
-	return p, err
-}
-
 // mostCalls of a Finish; the loops below end when one gets through.
 const mostCalls = 40
 
@@ -281,7 +209,7 @@ func (w *world) killedAt(n int, after bool, size int, wrong bool, copyLimit int6
 	}
 	w.putAll(u, sent)
 	target := upload.Target{OID: o.OID, Size: o.Size, Ref: u.Ref}
-	dead := &dying{Store: w.s3, n: n, after: after}
+	dead := &lfstest.Dying{Store: w.s3, N: n, After: after}
 	_, first := server(dead, copyLimit).Finish(w.t.Context(), target)
 	if got := w.served(o.OID); got != "" && got != content {
 		w.t.Fatalf("call %d (after: %v): wrong content is served", n, after)
@@ -298,7 +226,7 @@ func (w *world) killedAt(n int, after bool, size int, wrong bool, copyLimit int6
 	if got := w.served(o.OID); (got == content) == wrong && size > 0 {
 		w.t.Fatalf("call %d (after: %v): served %d bytes", n, after, len(got))
 	}
-	return dead.n > 0
+	return dead.N > 0
 }
 
 // TestFinishersTogether: several replicas finish one upload at once.
