@@ -56,6 +56,7 @@ func conclude(p *pass, end error) {
 	p.put(v1alpha1.ConditionServerAvailable, serverAvailable(p))
 	for kind, decide := range map[string]func(*pass) *verdict{
 		v1alpha1.ConditionStoreReady:       storeReady,
+		v1alpha1.ConditionAccessReady:      accessReady,
 		v1alpha1.ConditionHistoryReadable:  historyReadable,
 		v1alpha1.ConditionGarbageCollected: garbageCollected,
 	} {
@@ -74,8 +75,8 @@ func conclude(p *pass, end error) {
 func order(kind string) int {
 	return slices.Index([]string{
 		v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled,
-		v1alpha1.ConditionServerAvailable, v1alpha1.ConditionStoreReady, v1alpha1.ConditionHistoryReadable,
-		v1alpha1.ConditionGarbageCollected, v1alpha1.ConditionFieldsSupported,
+		v1alpha1.ConditionServerAvailable, v1alpha1.ConditionStoreReady, v1alpha1.ConditionAccessReady,
+		v1alpha1.ConditionHistoryReadable, v1alpha1.ConditionGarbageCollected, v1alpha1.ConditionFieldsSupported,
 	}, kind)
 }
 

@@ -146,14 +146,40 @@ func TestUnsupportedFields(t *testing.T) {
 	t.Run("other", func(t *testing.T) {
 		w := newWorld(t)
 		w.create("models", func(r *v1alpha1.LFSRepository) {
-			r.Spec.Access = &v1alpha1.Access{Kubernetes: &v1alpha1.KubernetesAccess{Audience: "lfs"}}
+			r.Spec.Server = &v1alpha1.Server{Autoscaling: &v1alpha1.Autoscaling{MaxReplicas: 3}}
 		})
 		w.ready("models")
 		repo := w.wait("models", v1alpha1.ConditionFieldsSupported, metav1.ConditionFalse, v1alpha1.ReasonFieldNotSupported)
-		if !strings.Contains(describe(repo), "spec.access.kubernetes") {
+		if !strings.Contains(describe(repo), "spec.server.autoscaling") {
 			t.Errorf("the message does not name the field: %s", describe(repo))
 		}
 	})
+}
+
+// TestAccessReady: what keeps identities from being verified is said, and Ready
+// does not depend on it.
+func TestAccessReady(t *testing.T) {
+	w := newWorld(t)
+	w.create("models")
+	if meta.FindStatusCondition(w.ready("models").Status.Conditions, v1alpha1.ConditionAccessReady) != nil {
+		t.Error("AccessReady is there without spec.access.jwt")
+	}
+	w.server.set(func(s *serverstatus.Status) {
+		s.Access = []serverstatus.AccessProblem{{Source: "jwt:portal", Reason: serverstatus.ReasonJWTKeysMissing, Message: "make the Secret portal-key."}}
+	})
+	w.change("models", func(r *v1alpha1.LFSRepository) {
+		r.Spec.Access = &v1alpha1.Access{JWT: &v1alpha1.JWTAccess{Issuers: []v1alpha1.JWTIssuer{
+			{Name: "portal", KeySecretRef: &v1alpha1.LocalReference{Name: "portal-key"}},
+		}}}
+	})
+	repo := w.wait("models", v1alpha1.ConditionAccessReady, metav1.ConditionFalse, serverstatus.ReasonJWTKeysMissing)
+	if !strings.Contains(describe(repo), "portal-key") {
+		t.Errorf("the message does not say what to do: %s", describe(repo))
+	}
+	w.ready("models")
+	w.told("Warning " + serverstatus.ReasonJWTKeysMissing)
+	w.server.set(func(s *serverstatus.Status) { s.Access = nil })
+	w.wait("models", v1alpha1.ConditionAccessReady, metav1.ConditionTrue, "AccessReady")
 }
 
 // TestRefusedByAdmission: what the cluster does not want is said, with its words,

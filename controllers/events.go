@@ -30,6 +30,7 @@ func (p *pass) event(kind, reason, action, format string, args ...any) {
 // ServerAvailable are not: Ready passes their reasons on.
 var told = []string{
 	v1alpha1.ConditionReady,
+	v1alpha1.ConditionAccessReady,
 	v1alpha1.ConditionHistoryReadable,
 	v1alpha1.ConditionGarbageCollected,
 	v1alpha1.ConditionFieldsSupported,

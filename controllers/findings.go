@@ -50,6 +50,26 @@ func storeReady(p *pass) *verdict {
 	}
 }
 
+// accessReady passes on what keeps the servers from verifying identities.
+func accessReady(p *pass) *verdict {
+	a := p.repo.Spec.Access
+	switch {
+	case a == nil || a.JWT == nil && a.Kubernetes == nil:
+		return nil
+	case p.repo.Spec.Suspend:
+		return unknown(v1alpha1.ReasonSuspended, "no server runs that could look")
+	case p.server.answered == 0:
+		return unknown(v1alpha1.ReasonServerUnreachable, "no server has answered yet")
+	case len(p.server.access) == 0:
+		return yes("AccessReady", "identities can be verified")
+	}
+	var messages []string
+	for _, problem := range p.server.access {
+		messages = append(messages, problem.Message)
+	}
+	return no(p.server.access[0].Reason, strings.Join(messages, " "))
+}
+
 // historyReadable passes on the last check of the history list.
 func historyReadable(p *pass) *verdict {
 	if len(p.repo.Spec.History) == 0 {

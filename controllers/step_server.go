@@ -30,6 +30,8 @@ type serverView struct {
 	configErr string
 	// store is the worst of what they found of the store.
 	store *serverstatus.Store
+	// access is what keeps any of them from verifying identities.
+	access []serverstatus.AccessProblem
 	// The newest reports.
 	usage   *serverstatus.Usage
 	history *serverstatus.HistoryCheck
@@ -112,6 +114,11 @@ func view(targets []poll.Target, answers []poll.Answer, wantHash string) serverV
 		}
 		if v.store == nil || v.store.Ready && !s.Store.Ready {
 			v.store = &s.Store
+		}
+		for _, problem := range s.Access {
+			if !slices.Contains(v.access, problem) {
+				v.access = append(v.access, problem)
+			}
 		}
 		if s.Usage != nil && (v.usage == nil || s.Usage.CountedAt.After(v.usage.CountedAt)) {
 			v.usage = s.Usage

@@ -17,7 +17,8 @@ type Access struct {
 	// kubernetes lets ServiceAccount tokens in.
 	// +optional
 	Kubernetes *KubernetesAccess `json:"kubernetes,omitempty"`
-	// jwt lets signed JSON Web Tokens in.
+	// jwt lets signed JSON Web Tokens in, sent as password, as Bearer, or in the
+	// query as "jwt".
 	// +optional
 	JWT *JWTAccess `json:"jwt,omitempty"`
 }
@@ -76,6 +77,7 @@ type JWTAccess struct {
 // JWTIssuer is a source of trusted JSON Web Tokens.
 //
 // +kubebuilder:validation:ExactlyOneOf=url;keySecretRef
+// +kubebuilder:validation:XValidation:rule=`!has(self.caSecretRef) || has(self.url)`,fieldPath=.caSecretRef,message="must be left out where keySecretRef is set: it is for the server of an OpenID Connect issuer"
 type JWTIssuer struct {
 	// name of the entry, unique in the list.
 	// +required
@@ -89,14 +91,61 @@ type JWTIssuer struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^https://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?(/[^ ?#[:cntrl:]]*)?$')`,message="must be the https:// URL of an OpenID Connect issuer, without query or credentials, for example https://issuer.example.com"
 	URL string `json:"url,omitempty"`
-	// keySecretRef names a Secret with a static key. Excludes url.
+	// caSecretRef names a Secret with the certificate authority of the issuer's
+	// server, in its key ca.crt. The system's are trusted too. Only with url.
+	// +optional
+	CASecretRef *LocalReference `json:"caSecretRef,omitempty"`
+	// keySecretRef names a Secret with static keys, in its keys public.pem (public
+	// keys or certificates), jwks.json (a JSON Web Key Set) and hmac (a shared
+	// secret, byte for byte, at least 32 bytes). Excludes url.
 	// +optional
 	KeySecretRef *LocalReference `json:"keySecretRef,omitempty"`
-	// audiences of which a token must name one.
+	// audiences of which a token must name one. Left out:
+	// lfs-operator.dev/{namespace}/{name} of the LFSRepository; a token that is
+	// signed with a static key may then name none at all.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=8
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=256
 	Audiences []string `json:"audiences,omitempty"`
+	// rules give a scope to tokens by their claims. Of several that match the
+	// highest scope counts. Left out: the token's own claim "scopes" decides, in
+	// the form obj:{namespace}/{name}/{oid}:{read,write,verify}.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Rules []JWTRule `json:"rules,omitempty"`
+}
+
+// JWTRule gives a scope to tokens whose claims all match.
+type JWTRule struct {
+	// scope of the tokens.
+	// +required
+	Scope TokenScope `json:"scope,omitempty"`
+	// claims that a token must have, all of them.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Claims []JWTClaim `json:"claims,omitempty"`
+}
+
+// JWTClaim matches a claim of a token.
+type JWTClaim struct {
+	// name of the claim, for example sub.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name,omitempty"`
+	// values of which the claim must have one; of a claim that is a list, one
+	// element must. An asterisk stands for any characters, also for none.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Values []string `json:"values,omitempty"`
 }

@@ -17,6 +17,9 @@ const (
 	// ConditionHistoryReadable: every history entry could be read. Absent
 	// without history.
 	ConditionHistoryReadable = "HistoryReadable"
+	// ConditionAccessReady: identities of spec.access.kubernetes and
+	// spec.access.jwt can be verified. Absent without these.
+	ConditionAccessReady = "AccessReady"
 	// ConditionGarbageCollected: the last garbage collection came to its end.
 	ConditionGarbageCollected = "GarbageCollected"
 	// ConditionFieldsSupported: False when the spec asks for what this version
@@ -44,6 +47,10 @@ const (
 	// ReasonLimitExceeded: the LFSStore does not allow what the spec asks for.
 	ReasonLimitExceeded = "LimitExceeded"
 )
+
+// AudiencePrefix begins the audience of tokens that are made for LFSRepositories,
+// so that one made for a repository opens nothing else.
+const AudiencePrefix = "lfs-operator.dev/"
 
 // Annotations and labels.
 const (

@@ -10,6 +10,11 @@ func (r *LFSRepository) SetConditions(conditions []metav1.Condition) {
 	r.Status.Conditions = conditions
 }
 
+// Audience that tokens for this repository and no other are made for.
+func (r *LFSRepository) Audience() string {
+	return AudiencePrefix + r.Namespace + "/" + r.Name
+}
+
 // UnsupportedField is a field of a spec that this version of the operator takes
 // but does not bring to life.
 //
@@ -45,7 +50,6 @@ func (s *LFSRepositorySpec) UnsupportedFields() []UnsupportedField {
 	check(s.Quota != nil, false, "spec.quota", without)
 	if a := s.Access; a != nil {
 		check(a.Kubernetes != nil, false, "spec.access.kubernetes", without+"; use spec.access.tokens")
-		check(a.JWT != nil, false, "spec.access.jwt", without+"; use spec.access.tokens")
 	}
 	if v := s.Server; v != nil {
 		check(v.Autoscaling != nil, false, "spec.server.autoscaling", without+"; use spec.server.replicas")

@@ -22,7 +22,7 @@ func TestUnsupportedFields(t *testing.T) {
 			spec: own(func(s *LFSRepositorySpec) {
 				s.Transfer = TransferDirect
 				s.Multipart = &Multipart{Dialect: DialectKohakuHub}
-				s.Access = &Access{Tokens: []AccessToken{{Name: "ci", Scope: ScopeRead}}}
+				s.Access = &Access{Tokens: []AccessToken{{Name: "ci", Scope: ScopeRead}}, JWT: &JWTAccess{}}
 				s.Server = &Server{Replicas: new(int32(2))}
 				s.Exposure = &Exposure{Endpoints: []Endpoint{{Host: "lfs.example.com"}}}
 				s.GC = &GarbageCollection{Rules: []GCRule{{Suffix: ".ckpt"}}}
@@ -35,13 +35,13 @@ func TestUnsupportedFields(t *testing.T) {
 			spec: own(func(s *LFSRepositorySpec) {
 				s.AdoptFrom = &AdoptFrom{Prefix: "old/"}
 				s.Quota = quantity("1G")
-				s.Access = &Access{Kubernetes: &KubernetesAccess{}, JWT: &JWTAccess{}}
+				s.Access = &Access{Kubernetes: &KubernetesAccess{}}
 				s.Server = &Server{Autoscaling: &Autoscaling{}}
 				s.Exposure = &Exposure{HTTPRoute: &HTTPRouteExposure{}, Ingress: &IngressExposure{}}
 			}),
 			wantBlocking: []string{"spec.adoptFrom"},
 			want: []string{
-				"spec.quota", "spec.access.kubernetes", "spec.access.jwt",
+				"spec.quota", "spec.access.kubernetes",
 				"spec.server.autoscaling", "spec.exposure.httpRoute", "spec.exposure.ingress",
 			},
 		},

@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -54,7 +56,7 @@ func replicas(repo *v1alpha1.LFSRepository) int32 {
 }
 
 func serverPod(in Inputs) *corev1ac.PodSpecApplyConfiguration {
-	mounts := append([]mount{configMount(in), keysMount(in)}, storeMounts(in)...)
+	mounts := slices.Concat([]mount{configMount(in), keysMount(in)}, storeMounts(in), jwtMounts(in))
 	server := container(in, ContainerServer, serverResources(in.Repository), "serve").
 		WithPorts(
 			corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(serverconfig.PortAPI).WithProtocol(corev1.ProtocolTCP),

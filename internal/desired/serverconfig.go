@@ -128,6 +128,11 @@ func accessConfig(in Inputs) serverconfig.Access {
 	var out serverconfig.Access
 	if a := in.Repository.Spec.Access; a != nil {
 		out.AnonymousRead = a.AnonymousRead
+		if a.JWT != nil {
+			for _, issuer := range a.JWT.Issuers {
+				out.JWT = append(out.JWT, jwtIssuer(in.Repository, issuer))
+			}
+		}
 	}
 	for _, t := range in.Credentials.Tokens {
 		out.Tokens = append(out.Tokens, serverconfig.Token{
@@ -145,6 +150,38 @@ func accessConfig(in Inputs) serverconfig.Access {
 		})
 	}
 	return out
+}
+
+// jwtIssuer of an OpenID Connect issuer, whose tokens many accept, insists on an
+// audience; whoever holds a static key makes tokens as they like.
+func jwtIssuer(repo *v1alpha1.LFSRepository, issuer v1alpha1.JWTIssuer) serverconfig.JWTIssuer {
+	out := serverconfig.JWTIssuer{
+		Name: issuer.Name, URL: issuer.URL, Audiences: issuer.Audiences,
+		AudienceRequired: issuer.URL != "" || len(issuer.Audiences) > 0,
+	}
+	if len(out.Audiences) == 0 {
+		out.Audiences = []string{repo.Audience()}
+	}
+	if secret := issuerSecret(issuer); secret != nil {
+		out.SecretName, out.CA = secret.Name, issuer.URL != ""
+	}
+	for _, rule := range issuer.Rules {
+		r := serverconfig.JWTRule{Scope: string(rule.Scope)}
+		for _, claim := range rule.Claims {
+			r.Claims = append(r.Claims, serverconfig.JWTClaim{Name: claim.Name, Values: claim.Values})
+		}
+		out.Rules = append(out.Rules, r)
+	}
+	return out
+}
+
+// issuerSecret is the one Secret of a JWT issuer: its keys, or the CA of the
+// server that has them; nil without.
+func issuerSecret(issuer v1alpha1.JWTIssuer) *v1alpha1.LocalReference {
+	if issuer.URL == "" {
+		return issuer.KeySecretRef
+	}
+	return issuer.CASecretRef
 }
 
 func historyConfig(repo *v1alpha1.LFSRepository) []serverconfig.History {

@@ -41,6 +41,21 @@ func keysMount(in Inputs) mount {
 	return secretMount("keys", serverconfig.KeysDir, KeysSecretName(in.Repository.Name))
 }
 
+// jwtMounts are the Secrets of JWT issuers: keys, or a CA.
+func jwtMounts(in Inputs) []mount {
+	a := in.Repository.Spec.Access
+	if a == nil || a.JWT == nil {
+		return nil
+	}
+	var mounts []mount
+	for _, issuer := range a.JWT.Issuers {
+		if secret := issuerSecret(issuer); secret != nil {
+			mounts = append(mounts, secretMount("jwt-"+issuer.Name, path.Join(serverconfig.JWTDir, issuer.Name), secret.Name))
+		}
+	}
+	return mounts
+}
+
 // scanMounts are what a scan needs: the token that it reports with, and one
 // Secret per history entry. The store's credentials are not among them.
 func scanMounts(in Inputs) []mount {

@@ -48,7 +48,7 @@ var (
 	errLockLimit = &statusError{status: http.StatusUnprocessableEntity, message: "limit must be a whole number and not negative"}
 	// errOtherObject: a link was used for what it was not made for.
 	errOtherObject = &statusError{status: http.StatusForbidden, message: "this link is for another object"}
-	errDenied      = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; a token with scope Write is needed to push"}
+	errDenied      = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation here; scope Read is needed to download, Write to push"}
 )
 
 // errCredentials asks for credentials in git-lfs's own header: WWW-Authenticate
@@ -56,7 +56,7 @@ var (
 func errCredentials(cause error) *statusError {
 	return &statusError{
 		status:  http.StatusUnauthorized,
-		message: "credentials needed: any user name, and an access token of the repository as password",
+		message: "credentials needed: any user name, and an access token of the repository, or another token that its spec.access lets in, as password",
 		header:  http.Header{"Lfs-Authenticate": {`Basic realm="Git LFS"`}},
 		cause:   cause,
 	}
@@ -76,6 +76,7 @@ func toStatus(err error) *statusError {
 	var malformed *batch.MalformedError
 	var operation *batch.OperationError
 	var busy *batch.BusyError
+	var away *auth.UnavailableError
 	var missing *upload.MissingError
 	var parts *upload.PartsError
 	var foreign *locks.ForeignError
@@ -86,6 +87,8 @@ func toStatus(err error) *statusError {
 		return known
 	case errors.As(err, &busy):
 		return errBusy(busy.Message, busy.RetryAfter, busy.Cause)
+	case errors.As(err, &away):
+		return errBusy("it cannot be found out right now whether these credentials are good: "+away.Who+" cannot be reached; try again", 5*time.Second, err)
 	case errors.As(err, &missing):
 		return &statusError{status: http.StatusConflict, message: missing.Error()}
 	case errors.As(err, &parts):

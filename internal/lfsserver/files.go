@@ -24,6 +24,8 @@ type files struct {
 	// keys by ID; those of the configuration are looked for, no others.
 	keys map[string][]byte
 	ca   []byte
+	// issuers of JSON Web Tokens: their files by issuer and name.
+	issuers map[string]map[string][]byte
 	// digest of everything above.
 	digest [sha256.Size]byte
 }
@@ -39,7 +41,7 @@ const maxSmallFile = 2 << 20
 
 // readFiles reads everything that is mounted. What is missing is left out.
 func readFiles(o *Options) *files {
-	f := &files{keys: map[string][]byte{}}
+	f := &files{keys: map[string][]byte{}, issuers: map[string]map[string][]byte{}}
 	h := sha256.New()
 	f.config, f.configErr = readSmall(h, o.ConfigFile)
 	for _, name := range credentialKeys {
@@ -50,18 +52,28 @@ func readFiles(o *Options) *files {
 			f.credentials[name] = strings.TrimSpace(string(b))
 		}
 	}
-	entries, _ := os.ReadDir(o.KeysDir)
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue // what the volume keeps for itself
-		}
-		if b, err := readSmall(h, filepath.Join(o.KeysDir, e.Name())); err == nil {
-			f.keys[e.Name()] = b
-		}
+	readDir(h, o.KeysDir, f.keys)
+	issuers, _ := os.ReadDir(o.JWTDir)
+	for _, e := range issuers {
+		f.issuers[e.Name()] = map[string][]byte{}
+		readDir(h, filepath.Join(o.JWTDir, e.Name()), f.issuers[e.Name()])
 	}
 	f.ca, _ = readSmall(h, o.CAFile)
 	h.Sum(f.digest[:0])
 	return f
+}
+
+// readDir reads the files of a mounted Secret.
+func readDir(h hash.Hash, dir string, into map[string][]byte) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue // what the volume keeps for itself
+		}
+		if b, err := readSmall(h, filepath.Join(dir, e.Name())); err == nil {
+			into[e.Name()] = b
+		}
+	}
 }
 
 // readSmall reads a file and writes its name and content to the digest.

@@ -14,12 +14,13 @@ import (
 // Options of a server. The zero value of each field means what DefaultOptions
 // says.
 type Options struct {
-	// ConfigFile, CredentialsDir, KeysDir and CAFile are mounted files; they may
-	// change at any time, and all but ConfigFile may be missing.
+	// ConfigFile, CredentialsDir, KeysDir, CAFile and JWTDir are mounted files;
+	// they may change at any time, and all but ConfigFile may be missing.
 	ConfigFile     string
 	CredentialsDir string
 	KeysDir        string
 	CAFile         string
+	JWTDir         string
 
 	// Listen and AdminListen are host:port; port 0 takes a free one.
 	Listen      string
@@ -65,6 +66,7 @@ func DefaultOptions() Options {
 		CredentialsDir: serverconfig.StoreCredentialsDir,
 		KeysDir:        serverconfig.KeysDir,
 		CAFile:         serverconfig.StoreCAFile,
+		JWTDir:         serverconfig.JWTDir,
 		Listen:         ":8080",
 		AdminListen:    ":8081",
 		DrainDelay:     10 * time.Second,
@@ -85,6 +87,7 @@ func (o Options) withDefaults() Options {
 	o.CredentialsDir = or(o.CredentialsDir, d.CredentialsDir)
 	o.KeysDir = or(o.KeysDir, d.KeysDir)
 	o.CAFile = or(o.CAFile, d.CAFile)
+	o.JWTDir = or(o.JWTDir, d.JWTDir)
 	o.Listen = or(o.Listen, d.Listen)
 	o.AdminListen = or(o.AdminListen, d.AdminListen)
 	o.DrainDelay = or(o.DrainDelay, d.DrainDelay)

@@ -29,7 +29,7 @@ func (s *Server) reload(ctx context.Context) {
 // load puts the files into force, or keeps what is and reports why.
 func (s *Server) load(f *files) {
 	prev := s.current.Load()
-	next, err := build(f, prev, s.now, s.metrics.observeStore)
+	next, err := s.build(f, prev)
 	message := ""
 	if err != nil {
 		message = err.Error()
@@ -37,7 +37,7 @@ func (s *Server) load(f *files) {
 		s.log.Error("the configuration could not be loaded; the old one stays in force", "error", message)
 		// Secrets that came with it count all the same.
 		f.config, f.configErr = prev.raw, nil
-		next, err = build(f, prev, s.now, s.metrics.observeStore)
+		next, err = s.build(f, prev)
 	}
 	s.reloadError.Store(&message)
 	if err != nil {
@@ -52,4 +52,5 @@ func (s *Server) load(f *files) {
 		s.log.Info("configuration loaded", "generation", next.config.Repository.Generation, "hash", next.hash)
 	}
 	s.monitor.Look()
+	s.lookAtIssuers()
 }

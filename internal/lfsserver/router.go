@@ -19,6 +19,9 @@ type route struct {
 	// hub: reached only as /api/{kind}/{namespace}/{name}/…, where Hugging Face's
 	// and KohakuHub's clients look for what is no LFS.
 	hub bool
+	// query: a JSON Web Token may stand in the query as "jwt", as giftless's
+	// clients send it to the routes that giftless has too.
+	query bool
 	// methods that are answered; any where empty.
 	methods []string
 	handle  func(*Server, *call) error
@@ -26,8 +29,8 @@ type route struct {
 
 // routes of the API, all of them.
 var routes = []route{
-	{name: "batch", path: "objects/batch", bare: true, methods: []string{http.MethodPost}, handle: (*Server).batch},
-	{name: "verify", path: "verify", methods: []string{http.MethodPost}, handle: (*Server).verify},
+	{name: "batch", path: "objects/batch", bare: true, query: true, methods: []string{http.MethodPost}, handle: (*Server).batch},
+	{name: "verify", path: "verify", query: true, methods: []string{http.MethodPost}, handle: (*Server).verify},
 	{name: "verify", path: "verify/", methods: []string{http.MethodPost}, handle: (*Server).verify},
 	{name: "complete", path: "complete", methods: []string{http.MethodPost}, handle: (*Server).complete},
 	{name: "complete", path: "complete/", methods: []string{http.MethodPost, http.MethodGet}, handle: (*Server).complete},
@@ -45,6 +48,7 @@ var routes = []route{
 // call is a request to a route with the snapshot that it began with.
 type call struct {
 	*snapshot
+	*route
 	w http.ResponseWriter
 	r *http.Request
 	// tail is what stands behind the route's path, where that ends in "/".
@@ -62,7 +66,7 @@ func (s *Server) apiHandler() http.Handler {
 		if rt == nil {
 			return errNoRoute
 		}
-		c.info.route, c.tail = rt.name, tail
+		c.route, c.info.route, c.tail = rt, rt.name, tail
 		allowBrowsers(w.Header())
 		if r.Method == http.MethodOptions {
 			return preflight(w, rt.methods)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
@@ -37,6 +38,9 @@ type Server struct {
 	proofs  *upload.Proofs
 	monitor *monitor.Monitor
 	usage   *usage.Counter
+	// identities that were verified, over all configurations.
+	identities     *auth.Memory
+	issuersChanged chan struct{}
 
 	current     atomic.Pointer[snapshot]
 	reloadError atomic.Pointer[string]
@@ -50,12 +54,13 @@ type Server struct {
 // usable configuration; a missing Secret or a store that is away is no failure.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	s := &Server{options: o, log: o.Logger, now: o.Now, lookups: batch.NewLimiter(lookups), proofs: upload.NewProofs(proofs)}
+	s := &Server{options: o, log: o.Logger, now: o.Now, lookups: batch.NewLimiter(lookups), proofs: upload.NewProofs(proofs),
+		identities: auth.NewMemory(), issuersChanged: make(chan struct{}, 1)}
 	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady, func() *serverstatus.Usage { return s.usage.Last() })
 	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
 	s.usage = usage.New(s.countable, o.Now, o.Logger, o.UsageGap)
 	s.reloadError.Store(new(string))
-	first, err := build(readFiles(&o), nil, o.Now, s.metrics.observeStore)
+	first, err := s.build(readFiles(&o), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +94,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim, s.sweepUploads} {
+	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim, s.sweepUploads, s.watchIssuers} {
 		group.Go(func() { run(work) })
 	}
 	api, admin := s.httpServer(s.apiHandler()), s.httpServer(s.adminHandler())

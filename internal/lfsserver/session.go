@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
@@ -18,8 +19,9 @@ type session struct {
 	host      *endpoint
 	admission objectstore.Admission
 	uploads   *upload.Service
-	// who the client is, as auth.Identity.Principal names it.
-	who string
+	// who the client is, as auth.Identity.Principal names it, and by the word of
+	// what it was let in.
+	who, by string
 	// root of the API in the client's URLs, and KohakuHub's spelling of it.
 	root, apiRoot string
 	now           func() time.Time
@@ -27,8 +29,8 @@ type session struct {
 
 var _ transfer.Session = (*session)(nil)
 
-func newSession(snap *snapshot, host *endpoint, caps *serverstatus.Capabilities, uploads *upload.Service, who string) *session {
-	s := &session{snap: snap, host: host, uploads: uploads, who: who, now: uploads.Now}
+func newSession(snap *snapshot, host *endpoint, caps *serverstatus.Capabilities, uploads *upload.Service, id auth.Identity) *session {
+	s := &session{snap: snap, host: host, uploads: uploads, who: id.Principal(), by: id.Grantor(), now: uploads.Now}
 	if host == nil {
 		return s
 	}
@@ -131,6 +133,6 @@ func (s *session) parts(u *upload.Upload, expires time.Duration) ([]transfer.Par
 func (s *session) seal(op token.Operation, o transfer.Object, ref string, expires time.Duration) (string, error) {
 	return s.snap.keys.Seal(token.Claims{
 		Operation: op, Repository: s.snap.config.Repository.UID,
-		OID: o.OID, Size: o.Size, Expires: s.now().Add(expires), Upload: ref,
+		OID: o.OID, Size: o.Size, Expires: s.now().Add(expires), Upload: ref, By: s.by,
 	})
 }

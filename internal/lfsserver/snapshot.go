@@ -51,7 +51,7 @@ type storeClient struct {
 // build makes a snapshot of the files. It fails only for a configuration that
 // cannot be used; problems with Secrets are the monitor's to report. prev may
 // be nil.
-func build(f *files, prev *snapshot, now func() time.Time, observe objectstore.Observer) (*snapshot, error) {
+func (s *Server) build(f *files, prev *snapshot) (*snapshot, error) {
 	if f.configErr != nil {
 		return nil, fmt.Errorf("server configuration: %w", f.configErr)
 	}
@@ -62,26 +62,29 @@ func build(f *files, prev *snapshot, now func() time.Time, observe objectstore.O
 	if err := validate(cfg); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	s := &snapshot{
+	snap := &snapshot{
 		config: cfg, raw: f.config, hash: serverconfig.Hash(f.config), prefix: layout.Prefix(cfg.Storage.Prefix),
-		rules: policy.Rules{Repository: cfg.Repository.UID, AnonymousRead: cfg.Access.AnonymousRead},
+		rules: policy.Rules{Repository: cfg.Repository.UID, AnonymousRead: cfg.Access.AnonymousRead, Grantors: auth.Grantors(cfg.Access)},
 	}
 	keys, problem := signingKeys(cfg.SigningKeys, f.keys)
-	s.keys = keys
-	if s.auth, err = auth.New(cfg.Access, keys); err != nil {
+	snap.keys = keys
+	snap.auth, err = auth.New(auth.Setup{
+		Repository: cfg.Repository, Access: cfg.Access, Keys: keys, IssuerFiles: f.issuers, Memory: s.identities,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	creds, p := storeCredentials(cfg, f)
 	if p != nil {
 		problem = p
-	} else if s.store, err = connect(cfg, f.ca, creds, prev, now, observe); err != nil {
+	} else if snap.store, err = connect(cfg, f.ca, creds, prev, s.now, s.metrics.observeStore); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	if s.hosts, err = newHostTable(cfg, creds, now); err != nil {
+	if snap.hosts, err = newHostTable(cfg, creds, s.now); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	s.target = newTarget(s, problem)
-	return s, nil
+	snap.target = newTarget(snap, problem)
+	return snap, nil
 }
 
 // newTarget is what the monitor watches for this snapshot.

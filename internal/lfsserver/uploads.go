@@ -176,12 +176,12 @@ func (s *Server) target(c *call, op policy.Operation) (upload.Target, error) {
 	c.info.operation, c.info.objects = string(op), 1
 	// A secret in the path or header decides before anything is read; one in the
 	// body only comes with it.
-	if c.tail != "" || c.r.Header.Get("Authorization") != "" {
+	if c.tail != "" || c.r.Header.Get("Authorization") != "" || c.queryToken() != "" {
 		id, err := s.identifyBy(c, c.tail)
 		if err != nil {
 			return upload.Target{}, err
 		}
-		if err := permit(c, id, op); err != nil {
+		if err := permitSome(c, id, op); err != nil {
 			return upload.Target{}, err
 		}
 	}
@@ -193,11 +193,14 @@ func (s *Server) target(c *call, op policy.Operation) (upload.Target, error) {
 	if err != nil {
 		return upload.Target{}, err
 	}
-	if err := permit(c, id, op); err != nil {
+	if err := permitSome(c, id, op); err != nil {
 		return upload.Target{}, err
 	}
 	t, err := targetOf(c, id, req)
 	if err != nil {
+		return t, err
+	}
+	if err := permit(c, id, op, t.OID); err != nil {
 		return t, err
 	}
 	return t, s.serving(c)
@@ -239,7 +242,7 @@ func refOf(c *call, id auth.Identity) (upload.Ref, bool) {
 // header, since the link was made for this one upload.
 func (s *Server) identifyBy(c *call, path string, body ...string) (auth.Identity, error) {
 	secret := path
-	if secret == "" && c.r.Header.Get("Authorization") == "" {
+	if secret == "" && c.r.Header.Get("Authorization") == "" && c.queryToken() == "" {
 		for _, b := range body {
 			secret = b
 		}

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -29,6 +30,8 @@ const (
 	KeysDir = "/etc/lfs-server/keys"
 	// HistoryDir holds the Secrets of history entries, one directory per entry.
 	HistoryDir = "/etc/lfs-server/history"
+	// JWTDir holds the Secrets of JWT issuers, one directory per entry.
+	JWTDir = "/etc/lfs-server/jwt"
 	// ScanTokenFile is the token with which a scan reports to the server.
 	ScanTokenFile = "/etc/lfs-server/scan/token"
 )
@@ -46,6 +49,18 @@ const (
 	KeyAccessKeyID     = "AWS_ACCESS_KEY_ID"
 	KeySecretAccessKey = "AWS_SECRET_ACCESS_KEY"
 	KeySessionToken    = "AWS_SESSION_TOKEN"
+)
+
+// Keys of the Secrets of JWT issuers.
+const (
+	// JWTKeyPEM holds public keys or certificates in PEM form.
+	JWTKeyPEM = "public.pem"
+	// JWTKeyJWKS holds a JSON Web Key Set (RFC 7517).
+	JWTKeyJWKS = "jwks.json"
+	// JWTKeyHMAC holds a shared secret, taken byte for byte.
+	JWTKeyHMAC = "hmac"
+	// JWTKeyCA verifies the certificate of an OpenID Connect issuer.
+	JWTKeyCA = "ca.crt"
 )
 
 // Config is one repository's server configuration.
@@ -158,10 +173,49 @@ const (
 	ScopeAdmin = "Admin"
 )
 
+// Rank orders the scopes: each includes those of a lower rank. What is no scope
+// has rank 0.
+func Rank(scope string) int {
+	return slices.Index([]string{ScopeRead, ScopeWrite, ScopeAdmin}, scope) + 1
+}
+
 // Access says who may do what.
 type Access struct {
 	AnonymousRead bool    `json:"anonymousRead,omitempty"`
 	Tokens        []Token `json:"tokens,omitempty"`
+	// JWT are the trusted issuers of JSON Web Tokens.
+	JWT []JWTIssuer `json:"jwt,omitempty"`
+}
+
+// JWTIssuer is a trusted source of JSON Web Tokens: an OpenID Connect issuer, or
+// static keys, which lie in JWTDir/{Name}.
+type JWTIssuer struct {
+	Name string `json:"name"`
+	// URL of an OpenID Connect issuer, empty for static keys.
+	URL string `json:"url,omitempty"`
+	// SecretName of the static keys or of the CA, for messages.
+	SecretName string `json:"secretName,omitempty"`
+	// CA is true when the certificate authority in JWTDir/{Name} is to be trusted.
+	CA bool `json:"ca,omitempty"`
+	// Audiences of which a token must name one.
+	Audiences []string `json:"audiences"`
+	// AudienceRequired refuses tokens that name none at all.
+	AudienceRequired bool `json:"audienceRequired,omitempty"`
+	// Rules give scopes by claims. Without any, a token's own scopes count.
+	Rules []JWTRule `json:"rules,omitempty"`
+}
+
+// JWTRule gives a scope to tokens that match all Claims.
+type JWTRule struct {
+	Scope  string     `json:"scope"`
+	Claims []JWTClaim `json:"claims"`
+}
+
+// JWTClaim matches a claim that has one of the values; "*" in a value stands for
+// any characters.
+type JWTClaim struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values"`
 }
 
 // Token is an access token, known by its hash.

@@ -28,6 +28,9 @@ type Status struct {
 	History *HistoryCheck `json:"history,omitempty"`
 	// GC is absent until a run has reported.
 	GC *GCReport `json:"gc,omitempty"`
+	// Access lists what keeps identities from being verified; absent while all
+	// is well.
+	Access []AccessProblem `json:"access,omitempty"`
 	// Draining is true once the server has been told to stop.
 	Draining bool `json:"draining,omitempty"`
 }
@@ -67,6 +70,24 @@ const (
 	ReasonStoreIncapable        = "StoreIncapable"
 	ReasonSigningKeysMissing    = "SigningKeysMissing"
 	ReasonSigningKeysMismatched = "SigningKeysMismatched"
+)
+
+// AccessProblem keeps identities of one source from being verified. All others
+// are served.
+type AccessProblem struct {
+	// Source is "jwt:{name}".
+	Source string `json:"source"`
+	// Reason is one of the constants below.
+	Reason string `json:"reason"`
+	// Message says what is wrong and what to do, without secrets.
+	Message string `json:"message"`
+}
+
+// Reasons of an AccessProblem.
+const (
+	ReasonJWTKeysMissing    = "JWTKeysMissing"
+	ReasonJWTKeysInvalid    = "JWTKeysInvalid"
+	ReasonIssuerUnreachable = "IssuerUnreachable"
 )
 
 // Capabilities of a store, each found by trying it.

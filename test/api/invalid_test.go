@@ -212,6 +212,12 @@ func TestRefusedAccess(t *testing.T) {
 		"issuer of no kind":         {change: issuer("{name: a}"), want: wantRefused{"spec.access.jwt.issuers[0]", "exactly one of the fields in [url keySecretRef] must be set"}},
 		"issuer of both kinds":      {change: issuer("{name: a, url: 'https://a', keySecretRef: {name: k}}"), want: wantRefused{"spec.access.jwt.issuers[0]", "exactly one of the fields in [url keySecretRef] must be set"}},
 		"issuer without encryption": {change: issuer("{name: a, url: 'http://a'}"), want: wantRefused{"spec.access.jwt.issuers[0].url", "must be the https:// URL of an OpenID Connect issuer"}},
+		"CA for a static key":       {change: issuer("{name: a, keySecretRef: {name: k}, caSecretRef: {name: c}}"), want: wantRefused{"spec.access.jwt.issuers[0].caSecretRef", "must be left out where keySecretRef is set"}},
+		"rule without claims":       {change: issuer("{name: a, url: 'https://a', rules: [{scope: Read, claims: []}]}"), want: wantRefused{"spec.access.jwt.issuers[0].rules[0].claims", "at least 1 items"}},
+		"rule without a scope":      {change: issuer("{name: a, url: 'https://a', rules: [{claims: [{name: sub, values: [x]}]}]}"), want: wantRefused{"spec.access.jwt.issuers[0].rules[0].scope", "Required value"}},
+		"claim without values":      {change: issuer("{name: a, url: 'https://a', rules: [{scope: Read, claims: [{name: sub, values: []}]}]}"), want: wantRefused{"spec.access.jwt.issuers[0].rules[0].claims[0].values", "at least 1 items"}},
+		"claim named twice":         {change: issuer("{name: a, url: 'https://a', rules: [{scope: Read, claims: [{name: sub, values: [x]}, {name: sub, values: [y]}]}]}"), want: wantRefused{"spec.access.jwt.issuers[0].rules[0].claims[1]", "Duplicate value"}},
+		"too many rules":            {change: issuer("{name: a, url: 'https://a', rules: [" + numbered(17, "{scope: Read, claims: [{name: sub, values: [x%d]}]}") + "]}"), want: wantRefused{"spec.access.jwt.issuers[0].rules", "Too many"}},
 		"too many issuers":          {change: issuer(numbered(9, "{name: n%d, url: 'https://a'}")), want: wantRefused{"spec.access.jwt.issuers", "Too many"}},
 		"too many audiences":        {change: issuer("{name: a, url: 'https://a', audiences: [" + numbered(9, "a%d") + "]}"), want: wantRefused{"spec.access.jwt.issuers[0].audiences", "Too many"}},
 	}.run(t)

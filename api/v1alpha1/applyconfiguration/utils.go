@@ -64,8 +64,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JWTAccess"):
 		return &apiv1alpha1.JWTAccessApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JWTClaim"):
+		return &apiv1alpha1.JWTClaimApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JWTIssuer"):
 		return &apiv1alpha1.JWTIssuerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JWTRule"):
+		return &apiv1alpha1.JWTRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KubernetesAccess"):
 		return &apiv1alpha1.KubernetesAccessApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LFSRepository"):

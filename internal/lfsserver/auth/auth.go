@@ -1,11 +1,16 @@
 // Package auth finds out who asks. It yields an identity and decides nothing:
 // what an identity may do is package policy's.
+//
+// There are four sources of identities: access tokens, known by their hashes;
+// ServiceAccount tokens, which the API server is asked about (kubernetes.go);
+// JSON Web Tokens, verified by keys of the repository's own or of an OpenID
+// Connect issuer (jwt.go); and action tokens, which this server itself signed.
 package auth
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -20,90 +25,90 @@ import (
 // ErrBadCredentials: credentials were sent, and they are not good (any more).
 var ErrBadCredentials = errors.New("the credentials are not valid for this repository")
 
-// Identity is who asks.
-type Identity struct {
-	// Name for logs: the token's name, never the token. Empty for anonymous.
-	Name string
-	// Scope is one of serverconfig's scopes, empty for anonymous and for bearers
-	// of action tokens.
-	Scope string
-	// Action is what an action token allows, nil without one.
-	Action *token.Claims
+// UnavailableError: whoever would know whether credentials are good does not
+// answer. They may well be.
+type UnavailableError struct {
+	// Who does not answer, for people.
+	Who string
+	Err error
 }
 
-// Anonymous is whoever sent no credentials.
-var Anonymous = Identity{}
+// Error implements error.
+func (e *UnavailableError) Error() string { return e.Who + ": " + e.Err.Error() }
 
-// IsAnonymous is true when no credentials were sent.
-func (i Identity) IsAnonymous() bool { return i.Scope == "" && i.Action == nil }
+// Unwrap returns the cause.
+func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// Principal is the name for logs.
-func (i Identity) Principal() string {
-	switch {
-	case i.Action != nil:
-		return "action-token"
-	case i.Name == "":
-		return "anonymous"
-	}
-	return "token:" + i.Name
-}
-
-// Authenticator knows the access tokens of one repository by their hashes. It is
-// immutable; a new configuration makes a new one.
+// Authenticator knows the identities of one repository. It is immutable but for
+// what it keeps in Memory; a new configuration makes a new one.
 type Authenticator struct {
-	tokens map[[sha256.Size]byte]serverconfig.Token
-	keys   *token.Keyring
+	tokens     map[[sha256.Size]byte]serverconfig.Token
+	keys       *token.Keyring
+	repository serverconfig.Repository
+	issuers    []*issuer
+	verified   *cache
 }
 
-// New reads the tokens of a configuration. keys open action tokens.
-func New(access serverconfig.Access, keys *token.Keyring) (*Authenticator, error) {
-	a := &Authenticator{tokens: make(map[[sha256.Size]byte]serverconfig.Token, len(access.Tokens)), keys: keys}
-	for _, t := range access.Tokens {
+// Setup is what an Authenticator is made of.
+type Setup struct {
+	Repository serverconfig.Repository
+	Access     serverconfig.Access
+	// Keys open action tokens.
+	Keys *token.Keyring
+	// IssuerFiles are the mounted files of each JWT issuer, by its name and their own.
+	IssuerFiles map[string]map[string][]byte
+	// Memory outlives the configuration.
+	Memory *Memory
+}
+
+// New makes an Authenticator. It fails for a configuration that the operator
+// would not render; a missing Secret is reported (Sources) and fails nobody else.
+func New(s Setup) (*Authenticator, error) {
+	a := &Authenticator{
+		tokens: make(map[[sha256.Size]byte]serverconfig.Token, len(s.Access.Tokens)), keys: s.Keys,
+		repository: s.Repository,
+	}
+	for _, t := range s.Access.Tokens {
 		sum, err := hex.DecodeString(t.SHA256)
 		if err != nil || len(sum) != sha256.Size {
 			return nil, fmt.Errorf("access.tokens[%s].sha256: want 64 hex digits", t.Name)
 		}
-		switch t.Scope {
-		case serverconfig.ScopeRead, serverconfig.ScopeWrite, serverconfig.ScopeAdmin:
-		default:
+		if serverconfig.Rank(t.Scope) == 0 {
 			return nil, fmt.Errorf("access.tokens[%s].scope: unknown scope %q", t.Name, t.Scope)
 		}
 		a.tokens[[sha256.Size]byte(sum)] = t
 	}
+	var err error
+	if a.issuers, err = newIssuers(s); err != nil {
+		return nil, err
+	}
+	a.verified = s.Memory.jwtCache(s)
 	return a, nil
 }
 
-// Authenticate reads the Authorization header: "Basic" with the token as
-// password (any user name; or as user name with no password), or "Bearer" with
-// an access token or an action token. No header is Anonymous.
+// Authenticate reads the Authorization header: "Basic" with the secret as
+// password (any user name; or as user name with no password), or "Bearer". The
+// secret is an access token, a JSON Web Token or, only as Bearer, an action
+// token. No header is Anonymous. Errors are ErrBadCredentials and
+// *UnavailableError.
 func (a *Authenticator) Authenticate(r *http.Request, now time.Time) (Identity, error) {
-	header := r.Header.Get("Authorization")
-	if header == "" {
+	secret, bearer, err := secretOf(r.Header.Get("Authorization"))
+	switch {
+	case err != nil:
+		return Anonymous, err
+	case secret == nil:
 		return Anonymous, nil
 	}
-	scheme, rest, _ := strings.Cut(header, " ")
-	rest = strings.TrimSpace(rest)
+	id, err := a.accessToken(*secret, now)
 	switch {
-	case strings.EqualFold(scheme, "Basic"):
-		secret, ok := basicSecret(rest)
-		if !ok {
-			return Anonymous, ErrBadCredentials
-		}
-		return a.accessToken(secret, now)
-	case strings.EqualFold(scheme, "Bearer"):
-		return a.bearer(rest, now)
+	case err == nil || errors.Is(err, errExpired):
+		return id, err
+	case isJWT(*secret):
+		return a.JWT(r.Context(), *secret, now)
+	case bearer:
+		return a.ActionToken(*secret, now)
 	}
-	return Anonymous, ErrBadCredentials
-}
-
-// bearer tries an action token only after access tokens: those are known by a
-// hash, the others only by their signature.
-func (a *Authenticator) bearer(secret string, now time.Time) (Identity, error) {
-	id, err := a.accessToken(secret, now)
-	if err == nil {
-		return id, nil
-	}
-	return a.ActionToken(secret, now)
+	return id, err
 }
 
 // ActionToken is the identity of whoever holds an action token, wherever it
@@ -116,6 +121,17 @@ func (a *Authenticator) ActionToken(secret string, now time.Time) (Identity, err
 	return Identity{Action: &claims}, nil
 }
 
+// JWT is the identity of whoever holds a JSON Web Token.
+func (a *Authenticator) JWT(ctx context.Context, secret string, now time.Time) (Identity, error) {
+	if !isJWT(secret) {
+		return Anonymous, ErrBadCredentials
+	}
+	return a.webToken(ctx, secret, now)
+}
+
+// errExpired: an access token that is known, and whose time is over.
+var errExpired = errors.New("expired")
+
 func (a *Authenticator) accessToken(secret string, now time.Time) (Identity, error) {
 	sum := sha256.Sum256([]byte(secret))
 	t, ok := a.tokens[sum]
@@ -123,25 +139,9 @@ func (a *Authenticator) accessToken(secret string, now time.Time) (Identity, err
 		return Anonymous, ErrBadCredentials
 	}
 	if t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
-		return Anonymous, fmt.Errorf("%w: token %q expired", ErrBadCredentials, t.Name)
+		return Anonymous, fmt.Errorf("%w: token %q: %w", ErrBadCredentials, t.Name, errExpired)
 	}
 	return Identity{Name: t.Name, Scope: t.Scope}, nil
-}
-
-// basicSecret returns the password, or the user name where the password is empty.
-func basicSecret(encoded string) (string, bool) {
-	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return "", false
-	}
-	user, password, ok := strings.Cut(string(raw), ":")
-	if !ok {
-		return "", false
-	}
-	if password == "" {
-		password = user
-	}
-	return password, true
 }
 
 // HashMatches compares a bearer token with the hex SHA-256 it is known by, in

@@ -51,6 +51,9 @@ type Rules struct {
 	// Repository is the UID that action tokens must name.
 	Repository    string
 	AnonymousRead bool
+	// Grantors let identities in, each with the most that it can give (package
+	// auth): an action token ends with the one that it was handed out on the word of.
+	Grantors map[string]string
 }
 
 // rank orders the scopes: each includes those before it.
@@ -82,30 +85,76 @@ var redeems = map[Operation][]token.Operation{
 	Abort:    {token.OperationAbort},
 }
 
-// Decide returns the verdict. What it does not know it denies.
-func Decide(rules Rules, id auth.Identity, op Operation) Verdict {
+// Decide returns the verdict on an operation on objects, or on the repository as
+// a whole where none are named. What it does not know it denies.
+func Decide(rules Rules, id auth.Identity, op Operation, oids ...string) Verdict {
+	return decide(rules, id, op, func(grants []auth.Grant) bool { return grantedAll(grants, op, oids) })
+}
+
+// Possible is the verdict before the objects are known: whoever is denied here
+// may not do it to any. Decide has to be asked once they are.
+func Possible(rules Rules, id auth.Identity, op Operation) Verdict {
+	return decide(rules, id, op, func(grants []auth.Grant) bool {
+		return slices.ContainsFunc(grants, func(g auth.Grant) bool { return allows(g, op) })
+	})
+}
+
+func decide(rules Rules, id auth.Identity, op Operation, granted func([]auth.Grant) bool) Verdict {
 	need, known := needs[op]
 	switch {
 	case !known:
 		return Deny
 	case id.Action != nil:
 		return redeem(rules, id.Action, op)
-	case rank[id.Scope] >= need:
+	case serverconfig.Rank(id.Scope) >= need, granted(id.Grants):
 		return Allow
+	case (op == Download || op == ListLocks) && rules.AnonymousRead:
+		return Allow // nobody is worse off for having a name
 	case !id.IsAnonymous():
 		return Deny
-	case (op == Download || op == ListLocks) && rules.AnonymousRead:
-		return Allow
 	}
 	return Authenticate
 }
 
-// redeem allows exactly what the token was made for. Its object is the
-// handler's to compare.
-func redeem(rules Rules, c *token.Claims, op Operation) Verdict {
-	if c.Repository == rules.Repository && rules.Repository != "" &&
-		slices.Contains(redeems[op], c.Operation) {
-		return Allow
+// grantedAll is true when every object is covered by a grant, or all of them
+// together by one for all.
+func grantedAll(grants []auth.Grant, op Operation, oids []string) bool {
+	covered := func(oid string) bool {
+		return slices.ContainsFunc(grants, func(g auth.Grant) bool {
+			return (g.OID == "" || g.OID == oid) && allows(g, op)
+		})
 	}
-	return Deny
+	if len(oids) == 0 {
+		return covered("")
+	}
+	return !slices.ContainsFunc(oids, func(oid string) bool { return !covered(oid) })
+}
+
+// allows is true when a grant is for an operation. Whoever may upload an object
+// may ask whether it has arrived. None goes beyond what scope Write allows.
+func allows(g auth.Grant, op Operation) bool {
+	switch {
+	case op == Verify:
+		return g.Verify || g.Write
+	case needs[op] == rank[serverconfig.ScopeRead]:
+		return g.Read
+	case needs[op] == rank[serverconfig.ScopeWrite]:
+		return g.Write
+	}
+	return false
+}
+
+// redeem allows exactly what the token was made for, while whatever let its
+// bearer in could still give it. Neither rotation nor the end of a token's time
+// takes that away: a push that has begun may come to its end, within the action
+// token's own short life. Its object is the handler's to compare.
+func redeem(rules Rules, c *token.Claims, op Operation) Verdict {
+	if c.Repository != rules.Repository || rules.Repository == "" || !slices.Contains(redeems[op], c.Operation) {
+		return Deny
+	}
+	// Tokens of a server before this one do not say on whose word they are.
+	if c.By != "" && serverconfig.Rank(rules.Grantors[c.By]) < needs[op] {
+		return Deny
+	}
+	return Allow
 }

@@ -46,6 +46,8 @@ type Claims struct {
 	// Upload names the registered multipart upload, empty where there is none.
 	// How far that has come is never in here: the store knows.
 	Upload string
+	// By names what let in whoever the token was made for (auth.Identity.Grantor).
+	By string
 }
 
 // Errors of Open. Clients are told no more than "invalid or expired".
@@ -59,9 +61,11 @@ var (
 )
 
 const (
-	// version of tokens without Upload, and with it.
+	// version of tokens without Upload and By, with Upload, and with both. Only
+	// the last is made; servers before this one made the others.
 	version       = 1
 	versionUpload = 2
+	versionBy     = 3
 
 	macSize = sha256.Size
 	// maxLength bounds what is decoded at all, in characters.
@@ -105,15 +109,11 @@ func (r *Keyring) Seal(c Claims) (string, error) {
 	if r.signer == nil {
 		return "", ErrNoKey
 	}
-	if len(c.Repository) > 255 || len(c.Upload) > 255 || c.Size < 0 {
+	if len(c.Repository) > 255 || len(c.Upload) > 255 || len(c.By) > 255 || c.Size < 0 {
 		return "", fmt.Errorf("token: claims out of bounds")
 	}
-	b := make([]byte, 0, 160+len(c.Repository)+len(c.Upload)+len(r.signer.ID))
-	v := byte(version)
-	if c.Upload != "" {
-		v = versionUpload
-	}
-	b = append(b, v, byte(len(r.signer.ID)))
+	b := make([]byte, 0, 160+len(c.Repository)+len(c.Upload)+len(c.By)+len(r.signer.ID))
+	b = append(b, versionBy, byte(len(r.signer.ID)))
 	b = append(b, r.signer.ID...)
 	b = append(b, byte(c.Operation), byte(len(c.Repository)))
 	b = append(b, c.Repository...)
@@ -123,9 +123,9 @@ func (r *Keyring) Seal(c Claims) (string, error) {
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Size))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Expires.Unix()))
-	if v == versionUpload {
-		b = append(b, byte(len(c.Upload)))
-		b = append(b, c.Upload...)
+	for _, field := range []string{c.Upload, c.By} {
+		b = append(b, byte(len(field)))
+		b = append(b, field...)
 	}
 	b = sign(b, b, r.signer.Secret)
 	return base64.RawURLEncoding.EncodeToString(b), nil
@@ -138,7 +138,7 @@ func (r *Keyring) Open(s string, now time.Time) (Claims, error) {
 		return Claims{}, ErrInvalid
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) < macSize+2 || (b[0] != version && b[0] != versionUpload) {
+	if err != nil || len(b) < macSize+2 || b[0] < version || b[0] > versionBy {
 		return Claims{}, ErrInvalid
 	}
 	body, mac := b[:len(b)-macSize], b[len(b)-macSize:]
@@ -147,10 +147,10 @@ func (r *Keyring) Open(s string, now time.Time) (Claims, error) {
 	if !ok || !known || !hmac.Equal(mac, sign(nil, body, key.Secret)) {
 		return Claims{}, ErrInvalid
 	}
-	return parse(rest, b[0] == versionUpload, now)
+	return parse(rest, b[0], now)
 }
 
-func parse(b []byte, upload bool, now time.Time) (Claims, error) {
+func parse(b []byte, v byte, now time.Time) (Claims, error) {
 	if len(b) == 0 {
 		return Claims{}, ErrInvalid
 	}
@@ -161,12 +161,15 @@ func parse(b []byte, upload bool, now time.Time) (Claims, error) {
 		return Claims{}, ErrInvalid
 	}
 	rest, tail := rest[:fixed], rest[fixed:]
-	if upload {
-		ref, after, ok := cut(tail)
-		if !ok || len(ref) == 0 {
+	for i, field := range []*string{&c.Upload, &c.By} {
+		if int(v) < versionUpload+i {
+			break
+		}
+		value, after, ok := cut(tail)
+		if !ok {
 			return Claims{}, ErrInvalid
 		}
-		c.Upload, tail = string(ref), after
+		*field, tail = string(value), after
 	}
 	if len(tail) != 0 {
 		return Claims{}, ErrInvalid

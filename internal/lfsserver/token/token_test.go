@@ -26,7 +26,7 @@ func TestSealOpen(t *testing.T) {
 		t.Errorf("at its end: %v", err)
 	}
 	withUpload := claims
-	withUpload.Operation, withUpload.Upload = OperationComplete, "client.id"
+	withUpload.Operation, withUpload.Upload, withUpload.By = OperationComplete, "client.id", "token:ci"
 	if u, err := ring.Seal(withUpload); err != nil {
 		t.Error(err)
 	} else if got, err := ring.Open(u, before); err != nil || got != withUpload {

@@ -379,6 +379,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.JWTClaim
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.JWTIssuer
   map:
     fields:
@@ -388,15 +400,38 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: caSecretRef
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.LocalReference
     - name: keySecretRef
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.LocalReference
     - name: name
       type:
         scalar: string
+    - name: rules
+      type:
+        list:
+          elementType:
+            namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.JWTRule
+          elementRelationship: atomic
     - name: url
       type:
         scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.JWTRule
+  map:
+    fields:
+    - name: claims
+      type:
+        list:
+          elementType:
+            namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.JWTClaim
+          elementRelationship: associative
+          keys:
+          - name
+    - name: scope
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.TokenScope
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.KubernetesAccess
   map:
     fields:

@@ -14,7 +14,8 @@ type AccessApplyConfiguration struct {
 	Tokens []AccessTokenApplyConfiguration `json:"tokens,omitempty"`
 	// kubernetes lets ServiceAccount tokens in.
 	Kubernetes *KubernetesAccessApplyConfiguration `json:"kubernetes,omitempty"`
-	// jwt lets signed JSON Web Tokens in.
+	// jwt lets signed JSON Web Tokens in, sent as password, as Bearer, or in the
+	// query as "jwt".
 	JWT *JWTAccessApplyConfiguration `json:"jwt,omitempty"`
 }
 

@@ -11,10 +11,21 @@ type JWTIssuerApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// url of an OpenID Connect issuer. Excludes keySecretRef.
 	URL *string `json:"url,omitempty"`
-	// keySecretRef names a Secret with a static key. Excludes url.
+	// caSecretRef names a Secret with the certificate authority of the issuer's
+	// server, in its key ca.crt. The system's are trusted too. Only with url.
+	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
+	// keySecretRef names a Secret with static keys, in its keys public.pem (public
+	// keys or certificates), jwks.json (a JSON Web Key Set) and hmac (a shared
+	// secret, byte for byte, at least 32 bytes). Excludes url.
 	KeySecretRef *LocalReferenceApplyConfiguration `json:"keySecretRef,omitempty"`
-	// audiences of which a token must name one.
+	// audiences of which a token must name one. Left out:
+	// lfs-operator.dev/{namespace}/{name} of the LFSRepository; a token that is
+	// signed with a static key may then name none at all.
 	Audiences []string `json:"audiences,omitempty"`
+	// rules give a scope to tokens by their claims. Of several that match the
+	// highest scope counts. Left out: the token's own claim "scopes" decides, in
+	// the form obj:{namespace}/{name}/{oid}:{read,write,verify}.
+	Rules []JWTRuleApplyConfiguration `json:"rules,omitempty"`
 }
 
 // JWTIssuerApplyConfiguration constructs a declarative configuration of the JWTIssuer type for use with
@@ -39,6 +50,14 @@ func (b *JWTIssuerApplyConfiguration) WithURL(value string) *JWTIssuerApplyConfi
 	return b
 }
 
+// WithCASecretRef sets the CASecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CASecretRef field is set to the value of the last call.
+func (b *JWTIssuerApplyConfiguration) WithCASecretRef(value *LocalReferenceApplyConfiguration) *JWTIssuerApplyConfiguration {
+	b.CASecretRef = value
+	return b
+}
+
 // WithKeySecretRef sets the KeySecretRef field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the KeySecretRef field is set to the value of the last call.
@@ -53,6 +72,19 @@ func (b *JWTIssuerApplyConfiguration) WithKeySecretRef(value *LocalReferenceAppl
 func (b *JWTIssuerApplyConfiguration) WithAudiences(values ...string) *JWTIssuerApplyConfiguration {
 	for i := range values {
 		b.Audiences = append(b.Audiences, values[i])
+	}
+	return b
+}
+
+// WithRules adds the given value to the Rules field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Rules field.
+func (b *JWTIssuerApplyConfiguration) WithRules(values ...*JWTRuleApplyConfiguration) *JWTIssuerApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRules")
+		}
+		b.Rules = append(b.Rules, *values[i])
 	}
 	return b
 }
