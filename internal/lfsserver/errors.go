@@ -48,7 +48,7 @@ var (
 	errLockLimit = &statusError{status: http.StatusUnprocessableEntity, message: "limit must be a whole number and not negative"}
 	// errOtherObject: a link was used for what it was not made for.
 	errOtherObject = &statusError{status: http.StatusForbidden, message: "this link is for another object"}
-	errDenied      = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation here; scope Read is needed to download, Write to push"}
+	errDenied      = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; it takes scope Read to download, scope Write to push"}
 )
 
 // errCredentials asks for credentials in git-lfs's own header: WWW-Authenticate
