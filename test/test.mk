@@ -31,3 +31,7 @@ bars-slice-cold: ## Measure make demo and make test on a bare Debian with empty 
 .PHONY: bars-transfers
 bars-transfers: ## Measure the transfers against a reference server, without a cluster (about 15 minutes).
 	@hack/bars-transfers.sh
+
+.PHONY: bars-access
+bars-access: ## Measure locks, identities and load, without a cluster (about 5 minutes).
+	@hack/bars-access.sh

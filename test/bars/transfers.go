@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// transferPart is a figure of the transfers, or several that are measured
-// together. Each part has a file of its own and a line in transferParts.
-type transferPart struct {
+// rigPart is a figure that is measured on the rig, or several that are measured
+// together. Each part has a file of its own and a line in its table.
+type rigPart struct {
 	name    string
 	measure func(context.Context, *rig) error
 }
 
 // transferParts in the order in which they are measured.
-var transferParts = []transferPart{
+var transferParts = []rigPart{
 	{"footprint", footprint},
 	{"batch", batchRates},
 	{"presign", presignParts},
@@ -24,11 +24,16 @@ var transferParts = []transferPart{
 	{"hf", hfMultipart},
 }
 
-// transfers measures those parts that are named, or all. A part that fails keeps
-// no other from being measured; what failed is said at the end.
+// transfers measures those parts that are named, or all.
 func transfers(ctx context.Context, only []string) error {
+	return measureOnRig(ctx, transferParts, only)
+}
+
+// measureOnRig measures those parts that are named, or all. A part that fails keeps
+// no other from being measured; what failed is said at the end.
+func measureOnRig(ctx context.Context, parts []rigPart, only []string) error {
 	var names []string
-	for _, p := range transferParts {
+	for _, p := range parts {
 		names = append(names, p.name)
 	}
 	for _, name := range only {
@@ -42,7 +47,7 @@ func transfers(ctx context.Context, only []string) error {
 	}
 	defer r.close()
 	var failed []error
-	for _, p := range transferParts {
+	for _, p := range parts {
 		if len(only) > 0 && !slices.Contains(only, p.name) {
 			continue
 		}

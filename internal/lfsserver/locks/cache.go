@@ -42,6 +42,11 @@ type Cache struct {
 	// by mu.
 	saved  string
 	saving sync.Mutex
+
+	// What listing.go shares; guarded by mu.
+	kept   []*listing
+	next   *flight
+	flying bool
 }
 
 type entry struct {

@@ -3,6 +3,7 @@ package locks
 import (
 	"context"
 	"errors"
+	"sort"
 	"strings"
 	"sync"
 
@@ -11,7 +12,7 @@ import (
 
 const (
 	// MaxPage is the most locks of one page, and what a page has where the client
-	// does not say: as many keys as one request to the store lists.
+	// does not say.
 	MaxPage = 1000
 	// pageKeys bounds the work for one page where most keys are tombstones.
 	pageKeys = 5 * MaxPage
@@ -27,53 +28,46 @@ type Page struct {
 	Next string
 }
 
-// List returns a page of locks, in the order of their keys: a lock that is taken
-// or released between two pages moves no other. limit 0 means MaxPage, which is
-// also the most.
+// List returns a page of locks, in the order of their keys. All pages that follow
+// a cursor show the locks of one moment, that of the first page, where the same
+// server is asked soon; another one lists anew behind the cursor. limit 0 means
+// MaxPage, which is also the most.
 func (s *Service) List(ctx context.Context, cursor string, limit int) (Page, error) {
 	if limit <= 0 || limit > MaxPage {
 		limit = MaxPage
 	}
-	after := ""
-	if cursor != "" {
-		if !validName(cursor) {
-			return Page{}, ErrCursor
+	after, id, _ := strings.Cut(cursor, ".")
+	if cursor != "" && !validName(after) {
+		return Page{}, ErrCursor
+	}
+	all := s.Cache.listing(id)
+	if all == nil {
+		var err error
+		if all, err = s.listAll(ctx); err != nil {
+			return Page{}, err
 		}
-		after = s.Prefix.Lock(cursor)
 	}
 	page := Page{Locks: []Lock{}}
-	seen := 0
-	var group []objectstore.Info
-	take := func() error {
+	rest := all.keys[sort.Search(len(all.keys), func(i int) bool { return all.keys[i].name > after }):]
+	for seen := 0; len(rest) > 0; {
+		group := rest[:min(limit-len(page.Locks), len(rest))]
+		rest, seen = rest[len(group):], seen+len(group)
 		records, err := s.resolve(ctx, group)
+		if err != nil {
+			return Page{}, err
+		}
 		for _, r := range records {
 			if r != nil && r.Released == nil {
 				page.Locks = append(page.Locks, r.Lock)
 			}
 		}
-		group = group[:0]
-		return err
-	}
-	for info, err := range s.Bucket.List(ctx, s.Prefix.Locks(), after) {
-		if err != nil {
-			return Page{}, err
-		}
-		if !validName(s.name(info)) {
-			continue
-		}
-		group, seen = append(group, info), seen+1
-		if len(group) < limit-len(page.Locks) {
-			continue
-		}
-		if err := take(); err != nil {
-			return Page{}, err
-		}
-		if len(page.Locks) >= limit || seen >= pageKeys {
-			page.Next = s.name(info)
-			return page, nil
+		if len(rest) > 0 && (len(page.Locks) >= limit || seen >= pageKeys) {
+			s.Cache.keep(all)
+			page.Next = group[len(group)-1].name + "." + all.id
+			break
 		}
 	}
-	return page, take()
+	return page, nil
 }
 
 // ByPath returns the lock on a path, none where it is not locked. A path that no
@@ -106,30 +100,26 @@ func (s *Service) held(ctx context.Context, name string, want func(Lock) bool) (
 	return []Lock{now.Lock}, nil
 }
 
-func (s *Service) name(info objectstore.Info) string {
-	return strings.TrimPrefix(info.Key, s.Prefix.Locks())
-}
-
 // resolve finds what lies under listed keys, nil where it has gone meanwhile or is
 // none of ours: one object that cannot be read must not keep everybody from
 // pushing.
-func (s *Service) resolve(ctx context.Context, infos []objectstore.Info) ([]*record, error) {
-	records := make([]*record, len(infos))
-	missing := s.recall(infos, records)
+func (s *Service) resolve(ctx context.Context, keys []key) ([]*record, error) {
+	records := make([]*record, len(keys))
+	missing := s.recall(keys, records)
 	if len(missing) >= worthLoading {
 		s.load(ctx)
-		missing = s.recall(infos, records)
+		missing = s.recall(keys, records)
 	}
 	if len(missing) == 0 {
 		return records, nil
 	}
 	next := make(chan int)
-	errs := make([]error, len(infos))
+	errs := make([]error, len(keys))
 	var group sync.WaitGroup
 	for range min(readers, len(missing)) {
 		group.Go(func() {
 			for i := range next {
-				now, err := s.read(ctx, s.name(infos[i]))
+				now, err := s.read(ctx, keys[i].name)
 				if !errors.Is(err, objectstore.ErrNotFound) && !errors.Is(err, errNoRecord) {
 					records[i], errs[i] = now.record, err
 				}
@@ -146,10 +136,10 @@ func (s *Service) resolve(ctx context.Context, infos []objectstore.Info) ([]*rec
 }
 
 // recall fills in what is remembered and returns the places of the rest.
-func (s *Service) recall(infos []objectstore.Info, records []*record) (missing []int) {
-	for i := range infos {
+func (s *Service) recall(keys []key, records []*record) (missing []int) {
+	for i, k := range keys {
 		if records[i] == nil {
-			records[i] = s.Cache.get(s.name(infos[i]), infos[i].ETag)
+			records[i] = s.Cache.get(k.name, k.etag)
 		}
 		if records[i] == nil {
 			missing = append(missing, i)

@@ -256,8 +256,8 @@ func TestPages(t *testing.T) {
 			want = append(want, path)
 		}
 	}
-	for _, name := range []string{strings.Repeat("0", 32), "other"} {
-		if _, err := w.s3.Put(w.ctx(), prefix.Lock(name), strings.NewReader("?"), 1, objectstore.Condition{}); err != nil {
+	for _, key := range []string{prefix.Lock(strings.Repeat("0", 32)), prefix.Locks() + "other"} {
+		if _, err := w.s3.Put(w.ctx(), key, strings.NewReader("?"), 1, objectstore.Condition{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -267,6 +267,16 @@ func TestPages(t *testing.T) {
 				t.Errorf("limit %d, %s: %v", limit, name, got)
 			}
 		}
+	}
+	// A cursor of one server is good at another, and after what it was made from
+	// is gone.
+	page, err := s.List(w.ctx(), "", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := replica(w.s3).List(w.ctx(), page.Next, 0)
+	if err != nil || len(next.Locks) != len(want)-7 || slices.Contains(next.Locks, page.Locks[6]) {
+		t.Errorf("at another server: %d locks, %v", len(next.Locks), err)
 	}
 	if _, err := s.List(w.ctx(), "../x", 0); !errors.Is(err, locks.ErrCursor) {
 		t.Errorf("a cursor from elsewhere: %v", err)
@@ -280,11 +290,11 @@ func TestRemembered(t *testing.T) {
 	first := replica(w.s3)
 	var want []string
 	var ids []string
-	for i := range 600 {
-		l := w.must(first.Create(w.ctx(), fmt.Sprintf("%03d.bin", i), "alice", ""))
+	for i := range 1100 { // more than a store lists at once
+		l := w.must(first.Create(w.ctx(), fmt.Sprintf("%04d.bin", i), "alice", ""))
 		want, ids = append(want, l.Path), append(ids, l.ID)
 	}
-	// Saving is in the background; it is done for 512 of them at the least.
+	// Saving is in the background; it is done for 1024 of them at the least.
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		counted := &faulty{Bucket: w.s3}
 		if got, _ := w.all(replica(counted), 0); !slices.Equal(got, want) {
@@ -302,9 +312,16 @@ func TestRemembered(t *testing.T) {
 	w.must(first.Release(w.ctx(), ids[0], "alice", false))
 	l := w.must(first.Create(w.ctx(), want[0], "bob", ""))
 	w.must(first.Release(w.ctx(), ids[1], "alice", false))
-	page, err := second.List(w.ctx(), "", 0)
-	if err != nil || !slices.Contains(page.Locks, l) || len(page.Locks) != len(want)-1 {
-		t.Errorf("%d locks (%v), want %d with %v", len(page.Locks), err, len(want)-1, l)
+	var now []locks.Lock
+	for cursor, first := "", true; first || cursor != ""; first = false {
+		page, err := second.List(w.ctx(), cursor, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, cursor = append(now, page.Locks...), page.Next
+	}
+	if !slices.Contains(now, l) || len(now) != len(want)-1 {
+		t.Errorf("%d locks, want %d with %v", len(now), len(want)-1, l)
 	}
 }
 
@@ -318,6 +335,25 @@ func (w *world) keys() (keys []string) {
 		keys = append(keys, info.Key)
 	}
 	return keys
+}
+
+// TestSharedListing: many who list at once see what was locked before they asked,
+// and the store is not asked by each.
+func TestSharedListing(t *testing.T) {
+	w := newWorld(t)
+	counted := &faulty{Bucket: w.s3}
+	s := replica(counted)
+	var group sync.WaitGroup
+	for i := range 40 {
+		group.Go(func() {
+			l := w.must(s.Create(w.ctx(), fmt.Sprint(i), "alice", ""))
+			page, err := s.List(w.ctx(), "", 0)
+			if err != nil || !slices.Contains(page.Locks, l) {
+				t.Errorf("%d is not listed: %v", i, err)
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestTidy(t *testing.T) {

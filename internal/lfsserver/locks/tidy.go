@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
@@ -54,7 +55,7 @@ func (s *Service) Tidy(ctx context.Context, after time.Duration, rm Remover) (in
 		return 0, fmt.Errorf("%w: it does not tell the time", objectstore.ErrUnavailable)
 	}
 	removed := 0
-	var old []objectstore.Info
+	var old []key
 	take := func() error {
 		n, err := s.tidyGroup(ctx, old, rm)
 		removed, old = removed+n, old[:0]
@@ -64,10 +65,11 @@ func (s *Service) Tidy(ctx context.Context, after time.Duration, rm Remover) (in
 		if err != nil {
 			return removed, err
 		}
-		if !validName(s.name(info)) || owner.Date.Sub(info.LastModified) < after {
+		name := path.Base(info.Key)
+		if !validName(name) || owner.Date.Sub(info.LastModified) < after {
 			continue
 		}
-		if old = append(old, info); len(old) < MaxPage {
+		if old = append(old, key{name, info.ETag}); len(old) < MaxPage {
 			continue
 		}
 		if err := take(); err != nil {
@@ -77,7 +79,7 @@ func (s *Service) Tidy(ctx context.Context, after time.Duration, rm Remover) (in
 	return removed, take()
 }
 
-func (s *Service) tidyGroup(ctx context.Context, old []objectstore.Info, rm Remover) (removed int, err error) {
+func (s *Service) tidyGroup(ctx context.Context, old []key, rm Remover) (removed int, err error) {
 	records, err := s.resolve(ctx, old)
 	if err != nil {
 		return 0, err

@@ -1,0 +1,14 @@
+package main
+
+import "context"
+
+// accessParts in the order in which they are measured.
+var accessParts = []rigPart{
+	{"locks", lockRaces},
+	{"list", lockList},
+}
+
+// access measures those parts that are named, or all.
+func access(ctx context.Context, only []string) error {
+	return measureOnRig(ctx, accessParts, only)
+}
