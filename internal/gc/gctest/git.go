@@ -47,8 +47,14 @@ type Git struct {
 // NewGit creates an empty repository on branch main.
 func NewGit(t testing.TB) *Git {
 	t.Helper()
+	return NewGitOf(t, "sha1")
+}
+
+// NewGitOf creates one with that object format.
+func NewGitOf(t testing.TB, format string) *Git {
+	t.Helper()
 	g := &Git{Dir: t.TempDir(), t: t, at: 1_000_000}
-	g.Run("init", "-q", "-b", "main")
+	g.Run("init", "-q", "-b", "main", "--object-format="+format)
 	return g
 }
 

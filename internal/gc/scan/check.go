@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing/transport"
 	"golang.org/x/crypto/ssh/knownhosts"
 
+	"github.com/lfs-operator/lfs-operator/internal/gc/uploadpack"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
@@ -67,15 +68,14 @@ func classify(e Entry, err error) (reason, remedy string) {
 	case errors.As(err, &unknown), strings.Contains(err.Error(), "knownhosts:"):
 		return serverstatus.ReasonHistoryRefused,
 			"The host's key is not the one in known_hosts of " + secret + ": compare it with what the host publishes."
-	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed),
-		strings.Contains(err.Error(), "unable to authenticate"):
+	case errors.Is(err, uploadpack.ErrRefused), strings.Contains(err.Error(), "unable to authenticate"):
 		return serverstatus.ReasonHistoryRefused, "Check the credentials in " + secret + "; they need to read the repository."
-	case errors.Is(err, transport.ErrRepositoryNotFound):
+	case errors.Is(err, uploadpack.ErrNotFound):
 		return serverstatus.ReasonHistoryNotFound,
 			"Check the URL; some hosts also answer so when the credentials in " + secret + " may not see the repository."
-	case errors.Is(err, errURL), errors.Is(err, errShallow), errors.Is(err, errSHA256):
+	case errors.Is(err, errURL), errors.Is(err, errShallow), errors.Is(err, errFormat):
 		return serverstatus.ReasonHistoryInvalid, "Change the entry's url."
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr), isNet(err):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr), isNet(err), overloaded(err):
 		return serverstatus.ReasonHistoryUnreachable,
 			"Check the host, its certificate (ca.crt) and that the network policy lets the job out."
 	}
@@ -83,10 +83,16 @@ func classify(e Entry, err error) (reason, remedy string) {
 }
 
 func isNet(err error) bool {
-	for _, text := range []string{"dial tcp", "connection refused", "no such host", "tls:", "x509:", "EOF", "status code: 5"} {
+	for _, text := range []string{"dial tcp", "connection refused", "no such host", "tls:", "x509:", "EOF"} {
 		if strings.Contains(err.Error(), text) {
 			return true
 		}
 	}
 	return false
+}
+
+// overloaded says whether the server may answer otherwise in a while.
+func overloaded(err error) bool {
+	var status *uploadpack.StatusError
+	return errors.As(err, &status) && (status.Code >= 500 || status.Code == http.StatusTooManyRequests)
 }

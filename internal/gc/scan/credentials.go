@@ -7,15 +7,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/go-git/go-git/v5/plumbing/transport"
-	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
-	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
+	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/lfs-operator/lfs-operator/internal/gc/uploadpack"
 )
 
 // Keys of a history entry's Secret, one file each.
@@ -87,26 +88,31 @@ const (
 	answerTimeout = 10 * time.Minute
 )
 
-// httpAuth prefers the Secret to a user in the URL; without both it is nil.
-func (d secretDir) httpAuth(ep *transport.Endpoint) transport.AuthMethod {
-	user, password := d.line(keyUsername), d.line(keyPassword)
-	if user == "" {
-		user = ep.User
+// http prefers the Secret to a user in the URL; without both nothing is sent.
+func (d secretDir) http(u *url.URL) (uploadpack.Session, error) {
+	client, err := d.httpClient()
+	if err != nil {
+		return nil, err
 	}
-	if password == "" {
-		password = ep.Password
+	s := &uploadpack.HTTP{Client: client, User: d.line(keyUsername), Password: d.line(keyPassword)}
+	if s.User == "" {
+		s.User = u.User.Username()
 	}
-	if user == "" && password == "" {
-		return nil
+	if password, ok := u.User.Password(); ok && s.Password == "" {
+		s.Password = password
 	}
-	if user == "" {
-		user = defaultUser
+	if s.User == "" && s.Password != "" {
+		s.User = defaultUser
 	}
-	return &githttp.BasicAuth{Username: user, Password: password}
+	// From here on nothing that prints the URL can print a secret.
+	plain := *u
+	plain.User = nil
+	s.URL = &plain
+	return s, nil
 }
 
-// sshAuth needs a key and the host's keys: an unknown host is never accepted.
-func (d secretDir) sshAuth(ep *transport.Endpoint) (transport.AuthMethod, error) {
+// ssh needs a key and the host's keys: an unknown host is never accepted.
+func (d secretDir) ssh(u *url.URL) (uploadpack.Session, error) {
 	key := d.read(keySSHKey)
 	if key == "" {
 		return nil, fmt.Errorf("%w: an ssh URL needs the key %s", errSecret, keySSHKey)
@@ -115,36 +121,30 @@ func (d secretDir) sshAuth(ep *transport.Endpoint) (transport.AuthMethod, error)
 		return nil, fmt.Errorf("%w: an ssh URL needs the key %s (the output of ssh-keyscan, compared with what the host publishes)",
 			errSecret, keyKnownHosts)
 	}
-	user := ep.User
-	if user == "" {
-		user = defaultUser
-	}
-	auth, err := gitssh.NewPublicKeys(user, []byte(strings.TrimRight(key, "\r\n")+"\n"), d.line(keyPassword))
+	signer, err := parseKey([]byte(strings.TrimRight(key, "\r\n")+"\n"), d.line(keyPassword))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errSecret, keySSHKey, err)
 	}
-	hosts, err := gitssh.NewKnownHostsDb(filepath.Join(string(d), keyKnownHosts))
+	hosts, err := knownhosts.NewDB(filepath.Join(string(d), keyKnownHosts))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errSecret, keyKnownHosts, err)
 	}
-	port := ep.Port
-	if port <= 0 {
-		port = gitssh.DefaultPort
+	address := uploadpack.AddressOf(u.Hostname(), u.Port())
+	config := &ssh.ClientConfig{
+		User: defaultUser, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, Timeout: connectTimeout,
+		HostKeyCallback: hosts.HostKeyCallback(), HostKeyAlgorithms: hosts.HostKeyAlgorithms(address),
 	}
-	auth.HostKeyCallback = hosts.HostKeyCallback()
-	auth.HostKeyAlgorithms = hosts.HostKeyAlgorithms(net.JoinHostPort(ep.Host, fmt.Sprint(port)))
-	return boundedKeys{auth}, nil
+	if user := u.User.Username(); user != "" {
+		config.User = user
+	}
+	return &uploadpack.SSH{Address: address, Path: u.Path, Config: config}, nil
 }
 
-// boundedKeys is PublicKeys with a time limit for connecting. (The configuration
-// that go-git's client takes would replace user, keys and host keys as well.)
-type boundedKeys struct{ *gitssh.PublicKeys }
-
-// ClientConfig implements go-git's AuthMethod.
-func (b boundedKeys) ClientConfig() (*ssh.ClientConfig, error) {
-	config, err := b.PublicKeys.ClientConfig()
-	if err == nil {
-		config.Timeout = connectTimeout
+func parseKey(pem []byte, password string) (ssh.Signer, error) {
+	signer, err := ssh.ParsePrivateKey(pem)
+	var locked *ssh.PassphraseMissingError
+	if errors.As(err, &locked) && password != "" {
+		return ssh.ParsePrivateKeyWithPassphrase(pem, []byte(password))
 	}
-	return config, err
+	return signer, err
 }

@@ -1,12 +1,12 @@
 package scan
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
+	"github.com/lfs-operator/lfs-operator/internal/gc/odb"
 )
 
 // tip is a ref whose files are kept.
@@ -25,23 +25,53 @@ func pinKind(ref string) string {
 	return liveset.PinRef
 }
 
-// pinTree pins every pointer of a tree. A tree that was pinned before is not
-// read again: pins are about objects, one path of each is enough to name it.
-func (w *walk) pinTree(t tip, path string, tree plumbing.Hash, depth int) error {
-	if _, done := w.pinned[tree]; done {
+// pin keeps what a ref is about, unless it is a forge's and merged.
+func (w *walk) pin(ctx context.Context, t target) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w.count.Refs++
+	if t.merged {
 		return nil
 	}
+	w.count.Pinned++
+	tip := tip{ref: t.name, kind: pinKind(t.name)}
+	switch t.kind {
+	case odb.Blob:
+		return w.pinBlob(tip, "", t.id)
+	case odb.Tree:
+		tree, err := w.repo.find(odb.Tree, t.id)
+		if err != nil {
+			return err
+		}
+		return w.pinTree(tip, "", tree, 0)
+	}
+	commit, err := w.repo.find(odb.Commit, t.id)
+	if err != nil {
+		return err
+	}
+	return w.pinTree(tip, "", w.commits.all[w.commits.number[commit]].tree, 0)
+}
+
+// pinTree pins every pointer of a tree. A tree that was pinned before is not
+// read again: pins are about objects, one path of each is enough to name it.
+func (w *walk) pinTree(t tip, path string, tree odb.Ref, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("folders nested more than %d deep", maxDepth)
 	}
-	w.pinned[tree] = struct{}{}
+	if !w.pinned.add(tree) {
+		return nil
+	}
 	cur, err := w.repo.tree(tree)
 	for ; err == nil && cur.ok; err = cur.next() {
 		switch cur.cur.kind {
 		case dir:
-			err = w.pinTree(t, path+string(cur.cur.name)+"/", cur.cur.hash, depth+1)
+			var sub odb.Ref
+			if sub, err = w.repo.find(odb.Tree, w.repo.db.Format.ID(cur.cur.id)); err == nil {
+				err = w.pinTree(t, path+string(cur.cur.name)+"/", sub, depth+1)
+			}
 		case file:
-			err = w.pinBlob(t, path+string(cur.cur.name), cur.cur.hash)
+			err = w.pinBlob(t, path+string(cur.cur.name), w.repo.db.Format.ID(cur.cur.id))
 		}
 		if err != nil {
 			return err
@@ -50,7 +80,7 @@ func (w *walk) pinTree(t tip, path string, tree plumbing.Hash, depth int) error 
 	return err
 }
 
-func (w *walk) pinBlob(t tip, path string, blob plumbing.Hash) error {
+func (w *walk) pinBlob(t tip, path string, blob odb.ID) error {
 	p, ok, err := w.repo.pointer(blob)
 	if err != nil || !ok {
 		return err

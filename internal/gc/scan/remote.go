@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing/transport"
-	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
-	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
+	"github.com/lfs-operator/lfs-operator/internal/gc/uploadpack"
 )
 
 // Entry is a Git repository to read.
@@ -34,54 +33,54 @@ type source struct {
 	secret secretDir
 	// path of a repository on disk, or the session of a remote one.
 	path    string
-	session transport.UploadPackSession
+	session uploadpack.Session
 }
 
-// open prepares reading; it does not connect yet, except over ssh.
-func open(e Entry) (*source, error) {
-	s := &source{entry: e, secret: secretDir(e.SecretDir)}
+// open prepares reading; it does not connect yet.
+func open(e Entry) (s *source, err error) {
+	s = &source{entry: e, secret: secretDir(e.SecretDir)}
 	if path, ok := localPath(e.URL); ok {
 		s.path = path
 		return s, nil
 	}
-	ep, err := transport.NewEndpoint(e.URL)
-	if err != nil {
-		return nil, errURL
-	}
-	switch ep.Protocol {
-	case "http", "https":
-		err = s.openHTTP(ep)
-	case "ssh":
-		err = s.openSSH(ep)
-	default:
-		err = errURL
-	}
+	u, err := remoteURL(e.URL)
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	if u.Scheme == "ssh" {
+		s.session, err = s.secret.ssh(u)
+	} else {
+		s.session, err = s.secret.http(u)
+	}
+	return s, err
 }
 
-func (s *source) openHTTP(ep *transport.Endpoint) error {
-	client, err := s.secret.httpClient()
-	if err != nil {
-		return err
-	}
-	auth := s.secret.httpAuth(ep)
-	// From here on nothing that prints the endpoint can print a secret.
-	ep.User, ep.Password = "", ""
-	s.session, err = githttp.NewClient(client).NewUploadPackSession(ep, auth)
-	return err
-}
+// scpForm is user@host:path, without a scheme.
+var scpForm = regexp.MustCompile(`^(?:([^@:/]+)@)?([^@:/]+):([^:].*)$`)
 
-func (s *source) openSSH(ep *transport.Endpoint) error {
-	auth, err := s.secret.sshAuth(ep)
-	if err != nil {
-		return err
+func remoteURL(raw string) (*url.URL, error) {
+	if m := scpForm.FindStringSubmatch(raw); m != nil && !strings.Contains(raw, "://") {
+		u := &url.URL{Scheme: "ssh", Host: m[2], Path: m[3]}
+		if m[1] != "" {
+			u.User = url.User(m[1])
+		}
+		return u, nil
 	}
-	ep.Password = ""
-	s.session, err = gitssh.NewClient(nil).NewUploadPackSession(ep, auth)
-	return err
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Path == "" {
+		return nil, errURL
+	}
+	switch u.Scheme {
+	case "http", "https":
+		return u, nil
+	case "ssh":
+		// "/~user/x" is relative to that user's folder (git-clone, "Git URLs").
+		if strings.HasPrefix(u.Path, "/~") {
+			u.Path = u.Path[1:]
+		}
+		return u, nil
+	}
+	return nil, errURL
 }
 
 func (s *source) close() {

@@ -84,7 +84,7 @@ func (o Options) entry(ctx context.Context, e Entry, c *collector) (count livese
 		return liveset.Entry{Name: e.Name}, err
 	}
 	defer s.close()
-	defer func() { err = errors.Join(err, s.discard(r)) }()
+	defer func() { err = errors.Join(err, r.close()) }()
 	w := newWalk(r, e.Name, c)
 	w.progress = o.progress(e.Name)
 	if err := w.refs(ctx, refs); err != nil {
@@ -115,7 +115,7 @@ func again(e Entry, err error) bool {
 	case serverstatus.ReasonHistoryRefused, serverstatus.ReasonHistoryNotFound:
 		return false
 	}
-	return !errors.Is(err, errURL) && !errors.Is(err, errShallow) && !errors.Is(err, errSHA256)
+	return !errors.Is(err, errURL) && !errors.Is(err, errShallow) && !errors.Is(err, errFormat)
 }
 
 func (o Options) fetch(ctx context.Context, e Entry) (*source, []ref, *repo, error) {

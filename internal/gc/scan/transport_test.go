@@ -103,6 +103,61 @@ func TestHTTPS(t *testing.T) {
 	}
 }
 
+// SHA-256 repositories are read like others: on disk, over https and over ssh.
+func TestSHA256(t *testing.T) {
+	g := gctest.NewGitOf(t, "sha256")
+	for i := range 30 {
+		g.At(int64(100+i)).Pointer("deep/er/a", fmt.Sprint("v", i)).File("text", strings.Repeat("line\n", i)).Commit("c")
+	}
+	g.Run("tag", "-a", "-m", "t", "v1", "HEAD~3")
+	g.Run("gc", "-q", "--aggressive", "--prune=now")
+	g.At(200).Pointer("b", "loose").Commit("c")
+	s := gitOverHTTP(t, g, "", "")
+	client, clientKey := sshKey(t)
+	host, _ := sshKey(t)
+	addr := sshd(t, g, client.PublicKey(), host)
+	for name, e := range map[string]Entry{
+		"path":  {Name: "main", URL: g.Dir},
+		"https": {Name: "main", URL: s.URL + "/.git", SecretDir: secret(t, map[string]string{"ca.crt": caOf(s)})},
+		"ssh": {Name: "main", URL: "ssh://git@" + addr + "/x", SecretDir: secret(t, map[string]string{
+			"ssh-privatekey": clientKey, "known_hosts": knownhosts.Line([]string{addr}, host.PublicKey()) + "\n"})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := scanned(t, e)
+			if n := len(strings.Fields(f.versions["main:deep/er/a"])); n != 30 {
+				t.Errorf("%d versions, want 30", n)
+			}
+			f.wantPins(t, "v29 v26 loose")
+		})
+	}
+}
+
+// A ref that vanishes between the list and the fetch makes the fetch fail, and
+// the second attempt succeed.
+func TestRefVanishes(t *testing.T) {
+	g := remote(t, true)
+	g.Run("checkout", "-q", "-b", "gone")
+	g.At(300).Pointer("a", "z").Commit("c")
+	g.Run("checkout", "-q", "main")
+	s := gitOverHTTP(t, g, "", "")
+	inner, fetches := s.Config.Handler, 0
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			if fetches++; fetches == 1 {
+				g.Run("branch", "-q", "-D", "gone")
+				g.Run("reflog", "expire", "--expire=now", "--all")
+				g.Run("gc", "-q", "--prune=now")
+			}
+		}
+		inner.ServeHTTP(w, r)
+	})
+	f := scanned(t, Entry{Name: "main", URL: s.URL + "/.git", SecretDir: secret(t, map[string]string{"ca.crt": caOf(s)})})
+	f.want(t, "main:a", "y x")
+	if fetches != 2 {
+		t.Errorf("fetched %d times", fetches)
+	}
+}
+
 // fetchedSize is how large the packs of a fetched repository are.
 func fetchedSize(t *testing.T, e Entry) (total int64) {
 	t.Helper()
@@ -111,7 +166,7 @@ func fetchedSize(t *testing.T, e Entry) (total int64) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	packs, err := filepath.Glob(filepath.Join(r.root, "objects/pack/*.pack"))
+	packs, err := filepath.Glob(filepath.Join(r.discard, "objects/pack/*.pack"))
 	if err != nil || len(packs) == 0 {
 		t.Fatal(packs, err)
 	}
@@ -318,12 +373,30 @@ func TestIncompleteHistory(t *testing.T) {
 			return Entry{Name: "main", URL: g.Dir}, ""
 		},
 		"not a repository": func(t *testing.T) (Entry, string) { return Entry{Name: "main", URL: t.TempDir()}, "not found" },
-		"sha-256": func(t *testing.T) (Entry, string) {
-			dir := t.TempDir()
-			if out, err := exec.Command("git", "init", "-q", "--object-format=sha256", dir).CombinedOutput(); err != nil {
-				t.Fatalf("%v %s", err, out)
+		"unknown object format": func(t *testing.T) (Entry, string) {
+			g := remote(t, true)
+			g.Run("config", "core.repositoryformatversion", "1")
+			g.Run("config", "extensions.objectformat", "sha3")
+			return Entry{Name: "main", URL: g.Dir}, "sha3"
+		},
+		"refs in tables": func(t *testing.T) (Entry, string) {
+			g := remote(t, true)
+			g.Run("config", "extensions.refstorage", "reftable")
+			return Entry{Name: "main", URL: g.Dir}, "reftable"
+		},
+		"malformed ref": func(t *testing.T) (Entry, string) {
+			g := remote(t, true)
+			if err := os.WriteFile(filepath.Join(g.Dir, ".git/refs/heads/bad"), []byte("0123\n"), 0o600); err != nil {
+				t.Fatal(err)
 			}
-			return Entry{Name: "main", URL: dir}, "SHA-256"
+			return Entry{Name: "main", URL: g.Dir}, "refs/heads/bad"
+		},
+		"ref to an object that is not there": func(t *testing.T) (Entry, string) {
+			g := remote(t, true)
+			if err := os.WriteFile(filepath.Join(g.Dir, ".git/refs/heads/bad"), []byte(strings.Repeat("1", 40)+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return Entry{Name: "main", URL: g.Dir}, "lacks an object"
 		},
 	}
 	for name, make := range tests {

@@ -2,10 +2,9 @@ package scan
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
-	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/lfs-operator/lfs-operator/internal/gc/odb"
 )
 
 // kind is what a tree entry is, as far as pointers go.
@@ -17,53 +16,49 @@ const (
 	dir
 )
 
-// treeEntry is one line of a tree; name is only valid while the tree is.
+// treeEntry is one line of a tree; name and id are only valid while the tree is.
 type treeEntry struct {
 	kind kind
 	name []byte
-	hash plumbing.Hash
+	id   []byte
 }
-
-var errTree = errors.New("malformed tree")
 
 // treeCursor walks over a tree in Git's order.
 type treeCursor struct {
-	rest []byte
-	cur  treeEntry
-	ok   bool
+	format odb.Format
+	rest   []byte
+	cur    treeEntry
+	ok     bool
 }
 
-func (r *repo) tree(hash plumbing.Hash) (*treeCursor, error) {
-	b, err := r.read(plumbing.TreeObject, hash)
+func (r *repo) tree(ref odb.Ref) (*treeCursor, error) {
+	b, err := r.read(odb.Tree, ref)
 	if err != nil {
 		return nil, err
 	}
-	c := &treeCursor{rest: b}
-	return c, c.next()
+	c := &treeCursor{format: r.db.Format, rest: b}
+	if err := c.next(); err != nil {
+		return nil, fmt.Errorf("object %s: %w", r.db.Name(ref), err)
+	}
+	return c, nil
 }
 
 // next moves to the next entry; ok is false after the last.
 func (c *treeCursor) next() error {
-	c.ok = false
-	if len(c.rest) == 0 {
+	c.ok = len(c.rest) > 0
+	if !c.ok {
 		return nil
 	}
-	mode, rest, ok := bytes.Cut(c.rest, []byte(" "))
-	name, rest, ok2 := bytes.Cut(rest, []byte{0})
-	if !ok || !ok2 || len(rest) < len(plumbing.Hash{}) {
-		return errTree
-	}
-	c.cur = treeEntry{kind: kindOf(mode), name: name}
-	c.rest = rest[copy(c.cur.hash[:], rest):]
-	c.ok = true
-	return nil
+	e, rest, err := c.format.NextEntry(c.rest)
+	c.cur, c.rest, c.ok = treeEntry{kind: kindOf(e.Mode), name: e.Name, id: e.Raw}, rest, err == nil
+	return err
 }
 
 func kindOf(mode []byte) kind {
 	switch {
-	case bytes.Equal(mode, []byte("40000")), bytes.Equal(mode, []byte("040000")):
+	case string(mode) == "40000", string(mode) == "040000":
 		return dir
-	case bytes.HasPrefix(mode, []byte("100")):
+	case len(mode) == 6 && string(mode[:3]) == "100":
 		return file
 	}
 	return other
@@ -105,8 +100,8 @@ const maxDepth = 2000
 
 // introduced calls emit for every file of a tree that has this content in none
 // of the parents at the same path. Without parents that is every file.
-func (r *repo) introduced(path string, tree plumbing.Hash, parents []plumbing.Hash, depth int,
-	emit func(path string, blob plumbing.Hash) error) error {
+func (r *repo) introduced(path string, tree odb.Ref, parents []odb.Ref, depth int,
+	emit func(path string, blob odb.ID) error) error {
 	for _, p := range parents {
 		if p == tree {
 			return nil
@@ -127,15 +122,18 @@ func (r *repo) introduced(path string, tree plumbing.Hash, parents []plumbing.Ha
 	}
 	for ; cur.ok && err == nil; err = cur.next() {
 		e := cur.cur
-		known, subtrees, err := lookup(old, e)
+		known, subtrees, err := r.lookup(old, e)
 		switch {
 		case err != nil:
 			return err
 		case known || e.kind == other:
 		case e.kind == dir:
-			err = r.introduced(path+string(e.name)+"/", e.hash, subtrees, depth+1, emit)
+			var sub odb.Ref
+			if sub, err = r.find(odb.Tree, r.db.Format.ID(e.id)); err == nil {
+				err = r.introduced(path+string(e.name)+"/", sub, subtrees, depth+1, emit)
+			}
 		default:
-			err = emit(path+string(e.name), e.hash)
+			err = emit(path+string(e.name), r.db.Format.ID(e.id))
 		}
 		if err != nil {
 			return err
@@ -146,7 +144,7 @@ func (r *repo) introduced(path string, tree plumbing.Hash, parents []plumbing.Ha
 
 // lookup says whether one of the parents has the very entry, and otherwise which
 // folders of that name they have.
-func lookup(parents []*treeCursor, e treeEntry) (known bool, subtrees []plumbing.Hash, err error) {
+func (r *repo) lookup(parents []*treeCursor, e treeEntry) (known bool, subtrees []odb.Ref, err error) {
 	for _, p := range parents {
 		same, err := p.seek(e)
 		if err != nil {
@@ -155,11 +153,16 @@ func lookup(parents []*treeCursor, e treeEntry) (known bool, subtrees []plumbing
 		if !same || p.cur.kind != e.kind {
 			continue
 		}
-		if p.cur.hash == e.hash {
-			known = true
-		} else if e.kind == dir {
-			subtrees = append(subtrees, p.cur.hash)
+		if bytes.Equal(p.cur.id, e.id) {
+			return true, nil, nil
+		}
+		if e.kind == dir {
+			sub, err := r.find(odb.Tree, r.db.Format.ID(p.cur.id))
+			if err != nil {
+				return false, nil, err
+			}
+			subtrees = append(subtrees, sub)
 		}
 	}
-	return known, subtrees, nil
+	return false, subtrees, nil
 }

@@ -4,40 +4,36 @@ import (
 	"context"
 	"slices"
 
-	"github.com/go-git/go-git/v5/plumbing"
-
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
+	"github.com/lfs-operator/lfs-operator/internal/gc/odb"
 )
 
-// walk reads the history of one entry.
+// walk reads the history of one entry: first which commits there are, then what
+// each has introduced, parents always before children.
 type walk struct {
-	repo  *repo
-	entry string
-	out   *collector
-	count liveset.Entry
-	// seen holds every commit that was read.
-	seen map[plumbing.Hash]place
+	repo    *repo
+	entry   string
+	out     *collector
+	count   liveset.Entry
+	commits commits
 	// pinned holds the trees whose pointers are pinned already.
-	pinned   map[plumbing.Hash]struct{}
+	pinned   refSet
 	progress func(commits int64)
-}
-
-// place is where a commit stands: its time and generation order all versions.
-type place struct {
-	tree plumbing.Hash
-	// at is the committer's time in Unix seconds, or the latest of the parents'
-	// where that is later: a clock that was wrong never puts a version before
-	// the one that it replaced.
-	at int64
-	// gen is 1 + the largest of the parents': it orders commits of one second.
-	gen int64
 }
 
 func newWalk(r *repo, entry string, out *collector) *walk {
 	return &walk{
 		repo: r, entry: entry, out: out, count: liveset.Entry{Name: entry},
-		seen: map[plumbing.Hash]place{}, pinned: map[plumbing.Hash]struct{}{},
+		commits: newCommits(), pinned: newRefSet(r.db.Len()),
 	}
+}
+
+// target is what a ref is about, after all tags of tags.
+type target struct {
+	ref
+	kind odb.Kind
+	// merged is true for a forge's ref whose commit a branch or tag contains.
+	merged bool
 }
 
 // refs walks from every ref.
@@ -46,110 +42,125 @@ func (w *walk) refs(ctx context.Context, refs []ref) error {
 	if own < 0 {
 		own = len(refs)
 	}
-	for _, r := range refs[:own] {
-		if err := w.ref(ctx, r, false); err != nil {
+	targets := make([]target, 0, len(refs))
+	for i, r := range refs {
+		t := target{ref: r}
+		var err error
+		if t.kind, t.id, err = w.repo.peel(r.id); err != nil {
+			return err
+		}
+		// Which requests are merged is settled before any of them is walked, so
+		// that one request does not count as merged because another contains it.
+		if i >= own && t.kind == odb.Commit {
+			if t.merged, err = w.contains(t.id); err != nil {
+				return err
+			}
+		} else if err := w.discover(ctx, t); err != nil {
+			return err
+		}
+		targets = append(targets, t)
+	}
+	for _, t := range targets[own:] {
+		if err := w.discover(ctx, t); err != nil {
 			return err
 		}
 	}
-	// Which requests are merged is settled before any of them is walked, so
-	// that one request does not count as merged because another contains it.
-	merged := make([]bool, len(refs)-own)
-	for i, r := range refs[own:] {
-		_, merged[i] = w.seen[r.hash]
+	if err := w.visitAll(ctx); err != nil {
+		return err
 	}
-	for i, r := range refs[own:] {
-		if err := w.ref(ctx, r, merged[i]); err != nil {
+	for _, t := range targets {
+		if err := w.pin(ctx, t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *walk) ref(ctx context.Context, r ref, merged bool) error {
-	w.count.Refs++
-	typ, hash, err := w.repo.peel(r.hash)
+func (w *walk) contains(id odb.ID) (bool, error) {
+	ref, err := w.repo.find(odb.Commit, id)
+	if err != nil {
+		return false, err
+	}
+	_, ok := w.commits.number[ref]
+	return ok, nil
+}
+
+// discover finds a commit and its ancestors.
+func (w *walk) discover(ctx context.Context, t target) error {
+	if t.kind != odb.Commit {
+		return nil
+	}
+	start, err := w.repo.find(odb.Commit, t.id)
 	if err != nil {
 		return err
 	}
-	tip := tip{ref: r.name, kind: pinKind(r.name)}
-	switch typ {
-	case plumbing.BlobObject:
-		w.count.Pinned++
-		return w.pinBlob(tip, "", hash)
-	case plumbing.TreeObject:
-		w.count.Pinned++
-		return w.pinTree(tip, "", hash, 0)
-	}
-	if err := w.commits(ctx, hash); err != nil {
-		return err
-	}
-	if merged {
-		return nil
-	}
-	w.count.Pinned++
-	return w.pinTree(tip, "", w.seen[hash].tree, 0)
-}
-
-// frame is a commit whose parents are being read.
-type frame struct {
-	hash plumbing.Hash
-	commit
-	next int
-}
-
-// commits reads a commit and its ancestors, parents always before children.
-func (w *walk) commits(ctx context.Context, start plumbing.Hash) error {
-	var stack []frame
-	push := func(hash plumbing.Hash) error {
-		if _, ok := w.seen[hash]; ok {
-			return nil
-		}
-		c, err := w.repo.commit(hash)
-		stack = append(stack, frame{hash: hash, commit: c})
-		return err
-	}
-	if err := push(start); err != nil {
-		return err
-	}
+	stack := []odb.Ref{start}
 	for len(stack) > 0 {
-		top := &stack[len(stack)-1]
-		if top.next < len(top.parents) {
-			top.next++
-			if err := push(top.parents[top.next-1]); err != nil {
-				return err
-			}
+		ref := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if _, ok := w.commits.number[ref]; ok {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := w.visit(*top); err != nil {
+		parents, err := w.add(ref)
+		if err != nil {
 			return err
 		}
-		stack = stack[:len(stack)-1]
+		stack = append(stack, parents...)
 	}
 	return nil
 }
 
-// visit records what a commit introduced; its parents have been visited.
-func (w *walk) visit(f frame) error {
-	if _, ok := w.seen[f.hash]; ok {
-		return nil
+// add reads one commit.
+func (w *walk) add(ref odb.Ref) (parents []odb.Ref, err error) {
+	c, err := w.repo.commit(ref)
+	if err != nil {
+		return nil, err
 	}
-	here := place{tree: f.tree, at: f.when, gen: 1}
-	trees := make([]plumbing.Hash, 0, len(f.parents))
-	for _, p := range f.parents {
-		parent := w.seen[p]
-		here.at = max(here.at, parent.at)
-		here.gen = max(here.gen, parent.gen+1)
+	tree, err := w.repo.find(odb.Tree, c.Tree)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range c.Parents {
+		p, err := w.repo.find(odb.Commit, id)
+		if err != nil {
+			return nil, err
+		}
+		parents = append(parents, p)
+	}
+	w.commits.add(ref, tree, c.When, parents)
+	return parents, nil
+}
+
+// visitAll records what every commit introduced.
+func (w *walk) visitAll(ctx context.Context) error {
+	return w.commits.inOrder(func(n int32) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		w.count.Commits++
+		if w.progress != nil {
+			w.progress(w.count.Commits)
+		}
+		return w.visit(n)
+	})
+}
+
+// visit records what a commit introduced; its parents have been visited.
+func (w *walk) visit(n int32) error {
+	c := &w.commits.all[n]
+	c.gen = 1
+	var trees []odb.Ref
+	for _, p := range w.commits.parents(n) {
+		parent := w.commits.all[p]
+		c.at = max(c.at, parent.at)
+		c.gen = max(c.gen, parent.gen+1)
 		trees = append(trees, parent.tree)
 	}
-	w.seen[f.hash] = here
-	w.count.Commits++
-	if w.progress != nil {
-		w.progress(w.count.Commits)
-	}
-	return w.repo.introduced("", f.tree, trees, 0, func(path string, blob plumbing.Hash) error {
+	at, gen := c.at, int64(c.gen)
+	return w.repo.introduced("", c.tree, trees, 0, func(path string, blob odb.ID) error {
 		p, ok, err := w.repo.pointer(blob)
 		if err != nil || !ok {
 			return err
@@ -158,8 +169,7 @@ func (w *walk) visit(f frame) error {
 			w.count.Tolerated++
 		}
 		return w.out.version(liveset.Version{
-			Entry: w.entry, Path: path, OID: p.OID, Size: p.Size,
-			First: here.at, Gen: here.gen, Last: here.at,
+			Entry: w.entry, Path: path, OID: p.OID, Size: p.Size, First: at, Gen: gen, Last: at,
 		})
 	})
 }
