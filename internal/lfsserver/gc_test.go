@@ -134,9 +134,11 @@ func TestPruned(t *testing.T) {
 	if got := s.Download(o); got != "pruned soon" {
 		t.Errorf("with a tombstone, but there: %q", got)
 	}
+	c.list(index.Deleting, o)
 	if err := c.bucket.Delete(t.Context(), c.prefix.Object(o.OID), ""); err != nil {
 		t.Fatal(err)
 	}
+	c.list(index.Condemned)
 	got := s.Batch("download", o)[0]
 	if got.Error == nil || got.Error.Code != 410 || !strings.Contains(got.Error.Message, "keepVersions: 5") {
 		t.Errorf("answer %+v", got)

@@ -11,6 +11,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/presence"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -150,8 +151,19 @@ func (s *Server) troubled(err error) error {
 func (s *Server) service(c *call, host *endpoint, id auth.Identity) *batch.Service {
 	return &batch.Service{
 		Bucket: c.store.bucket, Prefix: c.prefix, Guard: c.store.guard, Lookups: s.lookups,
+		Memory: c.store.memory, Quarantine: c.quarantine(),
 		Session: s.session(c, host, id), Rules: c.transferRules(s.monitor.State().Store.Capabilities),
 	}
+}
+
+// quarantine of garbage collection. Without one that can be read nothing is
+// collected.
+func (s *snapshot) quarantine() time.Duration {
+	d, err := time.ParseDuration(s.config.GC.Quarantine)
+	if err != nil {
+		return presence.Lifetime
+	}
+	return d
 }
 
 // session makes links for whoever asks.

@@ -14,6 +14,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/presence"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -46,6 +47,8 @@ type storeClient struct {
 	signer    *objectstore.URLSigner
 	transport *http.Transport
 	creds     objectstore.Credentials
+	// memory of objects that are there.
+	memory *presence.Memory
 }
 
 // build makes a snapshot of the files. It fails only for a configuration that
@@ -147,7 +150,7 @@ func connect(cfg *serverconfig.Config, ca []byte, creds objectstore.Credentials,
 	}
 	return &storeClient{
 		revision: revision, bucket: bucket, guard: newGCGuard(bucket, layout.Prefix(st.Prefix)), transport: transport, creds: creds,
-		signer: objectstore.NewURLSigner(endpoint, creds, now), locks: locks.NewCache(),
+		signer: objectstore.NewURLSigner(endpoint, creds, now), locks: locks.NewCache(), memory: new(presence.Memory),
 	}, nil
 }
 

@@ -36,6 +36,8 @@ type Guard struct {
 
 	mu      sync.Mutex
 	current *snapshot // guarded by mu
+	next    *reading  // the one that has not begun, guarded by mu
+	running int       // readings under way, guarded by mu
 }
 
 // NewGuard returns a Guard over one repository's prefix.
@@ -66,13 +68,13 @@ const RetryAfter = 15 * time.Second
 // Begin reads the index: one conditional GET.
 func (g *Guard) Begin(ctx context.Context) (View, error) {
 	deadline := time.Now().Add(AnswerWithin)
-	s, err := g.read(ctx)
+	s, err := g.await(ctx)
 	if err != nil {
 		return View{}, err
 	}
 	if s.deleting && g.revert(ctx, s) {
 		deadline = time.Now().Add(AnswerWithin)
-		if s, err = g.read(ctx); err != nil {
+		if s, err = g.await(ctx); err != nil {
 			return View{}, err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/gc/gctest"
 	"github.com/lfs-operator/lfs-operator/internal/gc/index"
 	"github.com/lfs-operator/lfs-operator/internal/gc/scan"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/presence"
 )
 
 // The times of the simulation: the quarantine is longer than the sum of the
@@ -123,6 +124,7 @@ func (s *sim) push(id int, r *replica, path, name string) {
 			return
 		}
 		s.mu.Unlock()
+		r.verify(ctx, name)
 	default:
 		return
 	}
@@ -139,12 +141,22 @@ func (s *sim) push(id int, r *replica, path, name string) {
 	}
 }
 
-// replica is a server with a memory of its own.
+// replica is a server with the real memory of one.
 type replica struct {
 	*sim
-	guard *index.Guard
-	known map[string]string // name to generation, guarded by mu
+	guard  *index.Guard
+	memory presence.Memory
 }
+
+// listing is the index as the memory wants it.
+type listing struct{ index.View }
+
+// Listed implements presence.Index.
+func (l listing) Listed(oid string) bool { return l.State(oid) != index.None }
+
+// The memory's entries live for longer than a quarantine here: the generation has
+// to keep it from lying, not the time.
+const _ = uint64(presence.Lifetime - 2*simQuarantine)
 
 func (r *replica) batch(id int, name string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), index.AnswerWithin)
@@ -162,31 +174,38 @@ func (r *replica) batch(id int, name string) string {
 			return "later"
 		}
 	}
-	r.mu.Lock()
-	present := state == index.None && r.known[name] == v.Generation()
-	r.mu.Unlock()
+	known := r.memory.Under(listing{v}, presence.Lifetime)
+	_, present := known.Size(gctest.OID(name))
 	if !present {
-		_, err := r.store.Head(ctx, prefix.Object(gctest.OID(name)))
-		present = err == nil
+		info, err := r.store.Head(ctx, prefix.Object(gctest.OID(name)))
 		if ctx.Err() != nil {
 			return "later"
+		}
+		if present = err == nil; present {
+			known.Add(gctest.OID(name), info.Size)
 		}
 	}
 	if !time.Now().Before(v.Deadline) {
 		return "later"
 	}
-	return r.reply(id, name, v, state, present)
+	return r.reply(id, name, state, present)
 }
 
-func (r *replica) reply(id int, name string, v index.View, state index.State, present bool) string {
+// verify finds the object without reading the index.
+func (r *replica) verify(ctx context.Context, name string) {
+	known := r.memory.Last()
+	if info, err := r.store.Head(ctx, prefix.Object(gctest.OID(name))); err == nil {
+		known.Add(gctest.OID(name), info.Size)
+	}
+}
+
+func (r *replica) reply(id int, name string, state index.State, present bool) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !present {
 		return "upload"
 	}
-	if state == index.None {
-		r.known[name] = v.Generation()
-	} else {
+	if state != index.None {
 		r.rescued++
 	}
 	r.there++
@@ -271,7 +290,7 @@ func (s *sim) play() {
 		defer close(finished)
 		var actors sync.WaitGroup
 		for r := range 2 {
-			replica := &replica{sim: s, guard: index.NewGuard(s.store, prefix), known: map[string]string{}}
+			replica := &replica{sim: s, guard: index.NewGuard(s.store, prefix)}
 			for id := r; id < simClients; id += 2 {
 				actors.Go(func() { s.client(id, replica, end) })
 			}

@@ -57,6 +57,8 @@ func (noGuard) Begin(context.Context) (View, error) { return noGuard{}, nil }
 
 func (noGuard) Tombstone(context.Context, string) (string, error) { return "", nil }
 
+func (noGuard) Generation() string { return "1" }
+
 func (noGuard) State(string) State { return Unlisted }
 
 func (noGuard) Rescue(context.Context, string) error { return nil }

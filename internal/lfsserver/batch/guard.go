@@ -28,12 +28,20 @@ type Guard interface {
 
 // View is the index as one batch sees it. Safe for concurrent use.
 type View interface {
+	// Generation names the index that was read; none ever comes back.
+	Generation() string
 	// State of an OID.
 	State(oid string) State
 	// Rescue marks a condemned OID as wanted, whether it is there or not. On
 	// failure or doubt nothing may be said of the object.
 	Rescue(ctx context.Context, oid string) error
 }
+
+// listing is a View for package presence.
+type listing struct{ View }
+
+// Listed implements presence.Index.
+func (l listing) Listed(oid string) bool { return l.State(oid) != Unlisted }
 
 // Protect comes before an object is looked for, answered or written: one that is
 // being deleted is BusyError, and one that is condemned is marked as wanted.

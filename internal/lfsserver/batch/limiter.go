@@ -18,7 +18,10 @@ func NewLimiter(n int) *Limiter { return &Limiter{slots: make(chan struct{}, n)}
 // each calls do for 0…n-1, several at once, until one fails; it returns the
 // first failure after all calls have ended.
 func (l *Limiter) each(ctx context.Context, n int, do func(context.Context, int) error) error {
-	if n == 1 {
+	switch n {
+	case 0:
+		return nil
+	case 1:
 		return l.one(ctx, 0, do)
 	}
 	ctx, cancel := context.WithCancel(ctx)

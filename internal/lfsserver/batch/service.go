@@ -8,6 +8,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/presence"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
 )
 
@@ -26,32 +27,37 @@ type Service struct {
 	Rules transfer.Rules
 	// Lookups bounds how many objects are looked for at once, over all batches.
 	Lookups *Limiter
+	// Memory of objects that are there; Quarantine is the longest that it counts.
+	Memory     *presence.Memory
+	Quarantine time.Duration
 }
 
 // Do answers a request from Decode. ctx ends at the batch's Timeout.
 func (s *Service) Do(ctx context.Context, req *Request, userAgent string) (*Response, error) {
 	offer := transfer.Offer{Transfers: req.Transfers, UserAgent: userAgent, Largest: largest(req.Objects)}
 	resp := &Response{HashAlgo: "sha256", Objects: make([]Answer, len(req.Objects))}
-	var answer func(context.Context, RequestObject) (Answer, error)
+	dialect, begin := s.Rules.ForDownload(offer), s.beginDownload
 	if req.Operation == "upload" {
-		dialect := s.Rules.ForUpload(offer)
-		resp.Transfer, resp.Dialect = dialect.Name(), dialect.Label()
-		view, err := s.Guard.Begin(ctx)
+		dialect, begin = s.Rules.ForUpload(offer), s.beginUpload
+	}
+	resp.Transfer, resp.Dialect = dialect.Name(), dialect.Label()
+	answers, err := begin(ctx, dialect)
+	if err != nil {
+		return nil, err
+	}
+	var ask []int
+	for i, o := range req.Objects {
+		a, done, err := answers.quick(ctx, o)
 		if err != nil {
-			return nil, Busy("garbage collection's index cannot be read", err)
+			return nil, err
 		}
-		answer = func(ctx context.Context, o RequestObject) (Answer, error) {
-			return s.upload(ctx, dialect, view, o)
-		}
-	} else {
-		dialect := s.Rules.ForDownload(offer)
-		resp.Transfer, resp.Dialect = dialect.Name(), dialect.Label()
-		answer = func(ctx context.Context, o RequestObject) (Answer, error) {
-			return s.download(ctx, dialect, o)
+		if resp.Objects[i] = a; !done {
+			ask = append(ask, i)
 		}
 	}
-	err := s.Lookups.each(ctx, len(req.Objects), func(ctx context.Context, i int) (err error) {
-		resp.Objects[i], err = answer(ctx, req.Objects[i])
+	err = s.Lookups.each(ctx, len(ask), func(ctx context.Context, n int) (err error) {
+		i := ask[n]
+		resp.Objects[i], err = answers.slow(ctx, req.Objects[i])
 		return err
 	})
 	if err != nil {
@@ -60,12 +66,76 @@ func (s *Service) Do(ctx context.Context, req *Request, userAgent string) (*Resp
 	return resp, nil
 }
 
+// answers of one batch, object by object.
+type answers struct {
+	// quick answers what can be answered without asking the store; done is false
+	// for all else.
+	quick func(ctx context.Context, o RequestObject) (a Answer, done bool, err error)
+	// slow asks the store; it runs for several objects at once.
+	slow func(ctx context.Context, o RequestObject) (Answer, error)
+}
+
+// beginUpload reads garbage collection's index: before anything is looked for, be
+// it in the store or in memory.
+func (s *Service) beginUpload(ctx context.Context, d transfer.Dialect) (answers, error) {
+	view, err := s.Guard.Begin(ctx)
+	if err != nil {
+		return answers{}, Busy("garbage collection's index cannot be read", err)
+	}
+	known := s.known(view)
+	return answers{
+		quick: func(_ context.Context, o RequestObject) (Answer, bool, error) {
+			if a, ok := valid(o); !ok {
+				return a, true, nil
+			}
+			size, ok := known.Size(o.OID)
+			if !ok || view.State(o.OID) != Unlisted {
+				return Answer{}, false, nil
+			}
+			return there(o, size), true, nil
+		},
+		slow: func(ctx context.Context, o RequestObject) (Answer, error) {
+			return s.upload(ctx, d, view, known, o)
+		},
+	}, nil
+}
+
+// beginDownload reads the index for the sake of the memory alone: without it every
+// object is looked for.
+func (s *Service) beginDownload(ctx context.Context, d transfer.Dialect) (answers, error) {
+	var known presence.Known
+	if view, err := s.Guard.Begin(ctx); err == nil {
+		known = s.known(view)
+	}
+	return answers{
+		quick: func(ctx context.Context, o RequestObject) (Answer, bool, error) {
+			if a, ok := valid(o); !ok {
+				return a, true, nil
+			}
+			size, ok := known.Size(o.OID)
+			if !ok {
+				return Answer{}, false, nil
+			}
+			a, err := s.offered(ctx, d, o, size)
+			return a, true, err
+		},
+		slow: func(ctx context.Context, o RequestObject) (Answer, error) {
+			return s.download(ctx, d, known, o)
+		},
+	}, nil
+}
+
+// known is the memory under an index.
+func (s *Service) known(view View) presence.Known {
+	if s.Memory == nil {
+		return presence.Known{}
+	}
+	return s.Memory.Under(listing{view}, s.Quarantine)
+}
+
 // upload answers for one object that the client has. First garbage collection,
 // then the store: the other order loses objects.
-func (s *Service) upload(ctx context.Context, d transfer.Dialect, view View, o RequestObject) (Answer, error) {
-	if a, ok := valid(o); !ok {
-		return a, nil
-	}
+func (s *Service) upload(ctx context.Context, d transfer.Dialect, view View, known presence.Known, o RequestObject) (Answer, error) {
 	if err := Protect(ctx, view, o.OID); err != nil {
 		return Answer{}, err
 	}
@@ -75,10 +145,17 @@ func (s *Service) upload(ctx context.Context, d transfer.Dialect, view View, o R
 		return s.wanted(ctx, d, o)
 	case err != nil:
 		return Answer{}, Busy("the object store does not answer", err)
-	case info.Size != o.Size.Bytes:
-		return refuse(o, "the object is stored already, with %d bytes; a file of %d bytes cannot have this OID", info.Size, o.Size.Bytes), nil
 	}
-	return Answer{OID: o.OID, Size: info.Size, outcome: OutcomePresent}, nil
+	known.Add(o.OID, info.Size)
+	return there(o, info.Size), nil
+}
+
+// there is the answer for an object of that size that the client need not upload.
+func there(o RequestObject, size int64) Answer {
+	if size != o.Size.Bytes {
+		return refuse(o, "the object is stored already, with %d bytes; a file of %d bytes cannot have this OID", size, o.Size.Bytes)
+	}
+	return Answer{OID: o.OID, Size: size, outcome: OutcomePresent}
 }
 
 // wanted answers with the way to upload an object.
@@ -95,10 +172,7 @@ func (s *Service) wanted(ctx context.Context, d transfer.Dialect, o RequestObjec
 }
 
 // download answers for one object that the client wants.
-func (s *Service) download(ctx context.Context, d transfer.Dialect, o RequestObject) (Answer, error) {
-	if a, ok := valid(o); !ok {
-		return a, nil
-	}
+func (s *Service) download(ctx context.Context, d transfer.Dialect, known presence.Known, o RequestObject) (Answer, error) {
 	info, err := s.Bucket.Head(ctx, s.Prefix.Object(o.OID))
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return s.absent(ctx, o)
@@ -106,11 +180,17 @@ func (s *Service) download(ctx context.Context, d transfer.Dialect, o RequestObj
 	if err != nil {
 		return Answer{}, Busy("the object store does not answer", err)
 	}
-	actions, err := d.Download(ctx, s.Session, transfer.Object{OID: o.OID, Size: info.Size})
+	known.Add(o.OID, info.Size)
+	return s.offered(ctx, d, o, info.Size)
+}
+
+// offered answers with the way to download an object of that size.
+func (s *Service) offered(ctx context.Context, d transfer.Dialect, o RequestObject, size int64) (Answer, error) {
+	actions, err := d.Download(ctx, s.Session, transfer.Object{OID: o.OID, Size: size})
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{OID: o.OID, Size: info.Size, Authenticated: true, Actions: actions, outcome: OutcomeDownload}, nil
+	return Answer{OID: o.OID, Size: size, Authenticated: true, Actions: actions, outcome: OutcomeDownload}, nil
 }
 
 // absent tells an object that was pruned from one that never was.
@@ -129,6 +209,10 @@ func (s *Service) absent(ctx context.Context, o RequestObject) (Answer, error) {
 // BusyError. Its content need not be looked at: nothing reaches a final key
 // unproven.
 func (s *Service) Verify(ctx context.Context, oid string, size int64) (objectstore.Info, error) {
+	var known presence.Known
+	if s.Memory != nil {
+		known = s.Memory.Last()
+	}
 	info, err := s.Bucket.Head(ctx, s.Prefix.Object(oid))
 	switch {
 	case errors.Is(err, objectstore.ErrNotFound):
@@ -138,6 +222,7 @@ func (s *Service) Verify(ctx context.Context, oid string, size int64) (objectsto
 	case info.Size != size:
 		return info, ErrSize
 	}
+	known.Add(oid, size)
 	return info, nil
 }
 

@@ -26,6 +26,9 @@ type S3 struct {
 	bucket string
 	region string
 	http   *http.Client
+	// signer and base are for direct.go; base is the URL that keys follow.
+	signer *signer
+	base   string
 }
 
 var _ Store = (*S3)(nil)
@@ -49,7 +52,8 @@ func NewS3(e Endpoint, c Credentials, transport http.RoundTripper, observe Obser
 	if err != nil {
 		return nil, fmt.Errorf("store endpoint %s: %w", e, err)
 	}
-	return &S3{core: core, bucket: e.Bucket, region: e.Region, http: &http.Client{
+	base := e.scheme() + "://" + e.authority() + e.basePath()
+	return &S3{core: core, bucket: e.Bucket, region: e.Region, signer: newSigner(e, c), base: base, http: &http.Client{
 		Transport:     rt,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
@@ -98,13 +102,16 @@ func hashOf(r *bytes.Reader) (string, error) {
 
 // Get implements Bucket.
 func (s *S3) Get(ctx context.Context, key, knownETag string) (io.ReadCloser, Info, error) {
+	ctx, c := withCall(ctx, "get")
+	if body, info, plain, err := s.getDirect(ctx, key, knownETag, c); plain {
+		return body, info, err
+	}
 	var opts minio.GetObjectOptions
 	if knownETag != "" {
 		if err := opts.SetMatchETagExcept(knownETag); err != nil {
 			return nil, Info{}, fault("get", key, err)
 		}
 	}
-	ctx, c := withCall(ctx, "get")
 	body, info, _, err := s.core.GetObject(ctx, s.bucket, key, opts)
 	if err != nil {
 		return nil, Info{}, fault("get", key, err)
@@ -115,6 +122,9 @@ func (s *S3) Get(ctx context.Context, key, knownETag string) (io.ReadCloser, Inf
 // Head implements Bucket.
 func (s *S3) Head(ctx context.Context, key string) (Info, error) {
 	ctx, c := withCall(ctx, "head")
+	if info, plain, err := s.headDirect(ctx, key, c); plain {
+		return info, err
+	}
 	info, err := s.core.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{})
 	if err != nil {
 		return Info{}, fault("head", key, err)

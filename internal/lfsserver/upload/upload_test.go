@@ -399,6 +399,7 @@ type index struct {
 	rescued *int
 }
 
+func (i index) Generation() string                              { return "1" }
 func (i index) Begin(context.Context) (batch.View, error)       { return i, nil }
 func (i index) State(string) batch.State                        { return i.state }
 func (i index) Rescue(context.Context, string) error            { *i.rescued++; return nil }

@@ -1,0 +1,76 @@
+package objectstore
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"net/http"
+	"time"
+)
+
+// emptyPayload is the SHA-256 of a request without a body.
+const emptyPayload = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// path of a key in URLs, as it is signed.
+func (s *signer) path(key string) string {
+	return string(appendEscaped([]byte(s.basePath), key, true))
+}
+
+// authorize signs a request without body and query in its header ("Authenticating
+// Requests: Using the Authorization Header", Amazon S3 API reference).
+func (s *signer) authorize(h http.Header, method, key string, at time.Time) {
+	at = at.UTC()
+	day := s.today(at)
+	bufp := s.buffers.Get().(*[]byte)
+	b := (*bufp)[:0]
+
+	b = append(b, method...)
+	b = append(b, '\n')
+	b = append(b, s.basePath...)
+	b = appendEscaped(b, key, true)
+	b = append(b, "\n\nhost:"...)
+	b = append(b, s.host...)
+	b = append(b, "\nx-amz-content-sha256:"+emptyPayload+"\nx-amz-date:"...)
+	stamp := len(b)
+	b = at.AppendFormat(b, sigV4Time)
+	date := string(b[stamp:])
+	signed := "host;x-amz-content-sha256;x-amz-date"
+	if s.creds.SessionToken != "" {
+		signed += ";x-amz-security-token"
+		b = append(b, "\nx-amz-security-token:"...)
+		b = append(b, s.creds.SessionToken...)
+		h.Set("X-Amz-Security-Token", s.creds.SessionToken)
+	}
+	b = append(b, "\n\n"...)
+	b = append(b, signed...)
+	b = append(b, "\n"+emptyPayload...)
+	sum := sha256.Sum256(b)
+
+	toSign := len(b)
+	b = append(b, sigV4Algorithm+"\n"...)
+	b = append(b, date...)
+	b = append(b, '\n')
+	b = append(b, day.scope...)
+	b = append(b, '\n')
+	b = hex.AppendEncode(b, sum[:])
+	mac := day.macs.Get().(hash.Hash)
+	mac.Reset()
+	mac.Write(b[toSign:])
+	signature := mac.Sum(sum[:0])
+	day.macs.Put(mac)
+
+	out := len(b)
+	b = append(b, sigV4Algorithm+" Credential="...)
+	b = append(b, s.creds.AccessKeyID...)
+	b = append(b, '/')
+	b = append(b, day.scope...)
+	b = append(b, ", SignedHeaders="...)
+	b = append(b, signed...)
+	b = append(b, ", Signature="...)
+	b = hex.AppendEncode(b, signature)
+	h["X-Amz-Date"] = []string{date}
+	h["X-Amz-Content-Sha256"] = []string{emptyPayload}
+	h["Authorization"] = []string{string(b[out:])}
+	*bufp = b
+	s.buffers.Put(bufp)
+}
