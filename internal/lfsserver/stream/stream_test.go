@@ -155,6 +155,7 @@ type guard struct{ state batch.State }
 
 func (g guard) Begin(context.Context) (batch.View, error)       { return g, nil }
 func (g guard) State(string) batch.State                        { return g.state }
+func (guard) Generation() string                                { return "1" }
 func (guard) Rescue(context.Context, string) error              { return nil }
 func (guard) Tombstone(context.Context, string) (string, error) { return "", nil }
 
