@@ -18,7 +18,7 @@ BENCH_DIR=${BENCH_DIR:-$ROOT/../shared/bench}
 	echo "bars-transfers: no reference server in $BENCH_DIR: set BENCH_DIR to the folder with its main.go" >&2
 	exit 1
 }
-make --no-print-directory test-tools build >&2
+make --no-print-directory test-tools minio build >&2
 mkdir -p bin
 (cd "$BENCH_DIR" && GOFLAGS=-trimpath GOWORK=off go build -o "$ROOT/bin/benchtool" .) >&2
 go build -o bin/bars ./test/bars

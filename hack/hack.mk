@@ -9,7 +9,11 @@ CMD ?= kubectl get pods -A
 .PHONY: test-tools
 test-tools: ## Install and build what tests run against: S3 store, Git server, git-lfs, kube-apiserver, etcd.
 	hack/apt.sh test
-	hack/build-tool.sh teststore gitserver git-lfs kube
+	hack/build-tool.sh teststore gitserver git-lfs git-lfs-test-server-api kube
+
+.PHONY: minio
+minio: ## Build MinIO, the second S3 store of the tests (about 5 minutes, the first time).
+	hack/build-tool.sh minio
 
 .PHONY: cluster-tools
 cluster-tools: ## Install and build all that the local cluster is made of, and its images.

@@ -12,6 +12,10 @@ demo: ## Show the main job end to end in a real cluster (CLUSTER=existing: in th
 test: test-tools ## Unit tests, envtest on a real kube-apiserver, the LFS server on a real S3 store.
 	go test $(GO_TEST_FLAGS) ./...
 
+.PHONY: test-minio
+test-minio: test-tools minio ## What meets the store once more, on MinIO instead of versitygw.
+	TEST_STORE=minio go test $(GO_TEST_FLAGS) ./test/assets ./internal/lfsserver/... ./cmd/lfs-server
+
 .PHONY: e2e
 e2e: cluster-tools image install-manifest ## End-to-end tests with real pods in an isolated cluster of their own.
 	hack/isolated.sh go test -tags e2e -count=1 -timeout 40m -v $(GO_TEST_FLAGS) ./test/e2e/...

@@ -2,7 +2,10 @@ module github.com/lfs-operator/lfs-operator/hack/gitlfs
 
 go 1.26.0
 
-tool github.com/git-lfs/git-lfs/v3
+tool (
+	github.com/git-lfs/git-lfs/v3
+	github.com/git-lfs/git-lfs/v3/t/git-lfs-test-server-api
+)
 
 require (
 	github.com/alexbrainman/sspi v0.0.0-20210105120005-909beea2cc74 // indirect

@@ -62,9 +62,7 @@ func TestReplicasShareAPrefix(t *testing.T) {
 	store := assets.SharedStore(t)
 	first := lfstest.Start(t, store)
 	o := first.Upload("stored by one replica")
-	replica := lfstest.Start(t, store, lfstest.WithConfig(func(c *serverconfig.Config) {
-		c.Storage, c.Repository, c.SigningKeys = first.Config.Storage, first.Config.Repository, first.Config.SigningKeys
-	}), lfstest.WithFile("keys/k1", first.ReadFile("keys/k1")))
+	replica := replicaOf(t, first)
 	if got := replica.Download(o); got != "stored by one replica" {
 		t.Errorf("downloaded %q", got)
 	}

@@ -8,125 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
 	"github.com/lfs-operator/lfs-operator/test/assets"
 )
-
-// TestWrongContent: whatever a client sends to an upload link, nothing but the
-// content with that hash gets stored under it.
-func TestWrongContent(t *testing.T) {
-	t.Parallel()
-	s := lfstest.Start(t, assets.SharedStore(t))
-	const right = "the content that was promised"
-	with := func(a lfstest.Action, key, value string) lfstest.Action {
-		header := map[string]string{}
-		for k, v := range a.Header {
-			header[k] = v
-		}
-		if header[key] = value; value == "" {
-			delete(header, key)
-		}
-		a.Header = header
-		return a
-	}
-	const checksum = "x-amz-checksum-sha256"
-	for name, send := range map[string]func(a lfstest.Action) (int, error){
-		"wrong bytes": func(a lfstest.Action) (int, error) {
-			return s.Put(a, strings.NewReader(strings.ToUpper(right)), int64(len(right))), nil
-		},
-		"short": func(a lfstest.Action) (int, error) { return s.Put(a, strings.NewReader(right[:10]), 10), nil },
-		"long": func(a lfstest.Action) (int, error) {
-			return s.Put(a, strings.NewReader(right+"!"), int64(len(right)+1)), nil
-		},
-		"empty": func(a lfstest.Action) (int, error) { return s.Put(a, http.NoBody, 0), nil },
-		"without the checksum header": func(a lfstest.Action) (int, error) {
-			return s.Put(with(a, checksum, ""), strings.NewReader(right), int64(len(right))), nil
-		},
-		"wrong bytes with their own checksum": func(a lfstest.Action) (int, error) {
-			// What the store would accept if the header were not signed.
-			return s.Put(with(a, checksum, base64OID(strings.ToUpper(right))), strings.NewReader(strings.ToUpper(right)), int64(len(right))), nil
-		},
-		"wrong bytes without the checksum": func(a lfstest.Action) (int, error) {
-			return s.Put(with(a, checksum, ""), strings.NewReader(strings.ToUpper(right)), int64(len(right))), nil
-		},
-		"another checksum algorithm beside it": func(a lfstest.Action) (int, error) {
-			return s.Put(with(a, "x-amz-checksum-crc32", "AAAAAA=="), strings.NewReader(strings.ToUpper(right)), int64(len(right))), nil
-		},
-		"cut off": func(a lfstest.Action) (int, error) { return 0, putCutOff(a, right[:15], len(right)) },
-		"chunked and wrong": func(a lfstest.Action) (int, error) {
-			return s.Put(a, io.MultiReader(strings.NewReader(strings.ToUpper(right))), -1), nil
-		},
-		"the link of another object": func(a lfstest.Action) (int, error) {
-			other := s.Batch("upload", lfstest.ObjectOf("another content, to be sure"))[0].Actions["upload"]
-			return s.Put(other, strings.NewReader(right), int64(len(right))), nil
-		},
-		"the link's key changed": func(a lfstest.Action) (int, error) {
-			u, err := url.Parse(a.Href)
-			if err != nil {
-				return 0, err
-			}
-			oid := lfstest.OID("a key that nobody may write")
-			u.Path = u.Path[:len(u.Path)-64] + oid
-			a.Href = u.String()
-			return s.Put(a, strings.NewReader(right), int64(len(right))), nil
-		},
-		"a copy of another object": func(a lfstest.Action) (int, error) {
-			src := s.Upload("a source to copy from: " + t.Name())
-			key := "/" + s.Config.Storage.Bucket + "/" + s.Config.Storage.Prefix + "lfs/" + src.OID[:2] + "/" + src.OID[2:4] + "/" + src.OID
-			return s.Put(with(a, "x-amz-copy-source", key), http.NoBody, 0), nil
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := lfstest.ObjectOf(right)
-			a := s.Batch("upload", o)[0]
-			status, err := send(a.Actions["upload"])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if status >= 200 && status < 300 {
-				t.Errorf("the store took it: %d", status)
-			}
-			if got := s.Batch("download", o)[0]; got.Error == nil || got.Error.Code != 404 {
-				t.Errorf("it is served: %+v", got)
-			}
-			verify := a.Actions["verify"]
-			if resp, body := s.Post(verify.Href, verify.Header["Authorization"], o); resp.StatusCode != 404 {
-				t.Errorf("verify: %s: %s", resp.Status, body)
-			}
-			if got := s.Batch("upload", o)[0]; got.Actions == nil {
-				t.Errorf("it counts as present: %+v", got)
-			}
-		})
-	}
-}
-
-// TestOverwrite: a link that is still good cannot change an object that is there.
-func TestOverwrite(t *testing.T) {
-	t.Parallel()
-	s := lfstest.Start(t, assets.SharedStore(t))
-	const right = "stored once and for all"
-	o := lfstest.ObjectOf(right)
-	link := s.Batch("upload", o)[0].Actions["upload"]
-	s.Upload(right)
-	for _, body := range []string{strings.ToUpper(right), "", right[:4]} {
-		if status := s.Put(link, strings.NewReader(body), int64(len(body))); status < 300 {
-			t.Errorf("the store took %q: %d", body, status)
-		}
-	}
-	if err := putCutOff(link, right[:3], len(right)); err != nil {
-		t.Fatal(err)
-	}
-	if got := s.Download(o); got != right {
-		t.Errorf("the object is now %q", got)
-	}
-	// The same content again is what a repeated push sends.
-	if status := s.Put(link, strings.NewReader(right), o.Size); status != 200 {
-		t.Errorf("the right content again: %d", status)
-	}
-}
 
 // TestVerify: what verify says, and to whom.
 func TestVerify(t *testing.T) {
@@ -179,7 +65,7 @@ func tamper(s string) string {
 }
 
 // putCutOff announces a length, sends less and goes away.
-func putCutOff(a lfstest.Action, part string, length int) error {
+func putCutOff(method string, a lfstest.Action, part string, length int) error {
 	u, err := url.Parse(a.Href)
 	if err != nil {
 		return err
@@ -189,7 +75,7 @@ func putCutOff(a lfstest.Action, part string, length int) error {
 		return err
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", u.RequestURI(), u.Host, length)
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", method, u.RequestURI(), u.Host, length)
 	for k, v := range a.Header {
 		fmt.Fprintf(conn, "%s: %s\r\n", k, v)
 	}
@@ -206,4 +92,13 @@ func putCutOff(a lfstest.Action, part string, length int) error {
 		return fmt.Errorf("a body that was cut off was answered with %s", resp.Status)
 	}
 	return nil
+}
+
+func mustParse(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }

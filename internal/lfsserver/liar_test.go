@@ -79,3 +79,19 @@ func ignoreConditions(b objectstore.Bucket, r *http.Request) bool {
 func ignoreExpiry(b objectstore.Bucket, r *http.Request) bool {
 	return r.Method == http.MethodDelete && r.URL.Query().Has("X-Amz-Signature") && b.Delete(r.Context(), keyOf(r), "") == nil
 }
+
+// obeyCopySource puts another object in the place of a presigned PUT's body,
+// whatever was signed.
+func obeyCopySource(b objectstore.Bucket, r *http.Request) bool {
+	_, source, ok := strings.Cut(strings.TrimPrefix(r.Header.Get("X-Amz-Copy-Source"), "/"), "/")
+	if !ok || !r.URL.Query().Has("X-Amz-Signature") {
+		return false
+	}
+	body, info, err := b.Get(r.Context(), source, "")
+	if err != nil {
+		return false
+	}
+	defer body.Close()
+	_, err = b.Put(r.Context(), keyOf(r), body, info.Size, objectstore.Condition{})
+	return err == nil
+}

@@ -27,14 +27,6 @@ func twoWriters(c *serverconfig.Config) {
 	c.Access.Tokens = append(c.Access.Tokens, other)
 }
 
-// replicaOf is another server of the same repository.
-func replicaOf(t *testing.T, first *lfstest.Server) *lfstest.Server {
-	t.Helper()
-	return lfstest.Start(t, first.Store, lfstest.WithConfig(func(c *serverconfig.Config) {
-		c.Storage, c.Repository, c.SigningKeys, c.Access = first.Config.Storage, first.Config.Repository, first.Config.SigningKeys, first.Config.Access
-	}), lfstest.WithFile("keys/k1", first.ReadFile("keys/k1")))
-}
-
 // lock as a client reads it.
 type lock struct {
 	ID       string `json:"id"`

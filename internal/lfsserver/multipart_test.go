@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
-	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/test/assets"
 )
 
@@ -28,12 +27,7 @@ const (
 
 // startSplitting runs a server that splits whatever is above 1 MiB.
 func startSplitting(t *testing.T, dialect string) *lfstest.Server {
-	return lfstest.Start(t, assets.SharedStore(t), lfstest.WithConfig(func(c *serverconfig.Config) {
-		c.Multipart = serverconfig.Multipart{ThresholdBytes: 1 << 20, PartSizeBytes: partSize, Dialect: dialect}
-		other := c.Access.Tokens[0]
-		other.Name, other.SHA256 = "other", serverconfig.TokenHash(otherToken)
-		c.Access.Tokens = append(c.Access.Tokens, other)
-	}))
+	return lfstest.Start(t, assets.SharedStore(t), splitting(dialect))
 }
 
 // otherToken may write too.
@@ -201,8 +195,12 @@ func putChunks(t *testing.T, a *lfstest.Action, content string) []map[string]any
 func TestHuggingFace(t *testing.T) {
 	s := startSplitting(t, "Auto")
 	client := ask{agent: agentHF, transfers: []string{"basic", "multipart"}}
+	checked := s.Status().Store.Capabilities.QuerySHA256
 	for name, size := range map[string]int{"two parts": partSize + 12, "exactly two": 2 * partSize, "small": 12, "empty": 0} {
 		t.Run(name, func(t *testing.T) {
+			if checked && size < aboveThreshold {
+				return // one PUT, which the store checks: see uploadPaths
+			}
 			c := content(size)
 			o := lfstest.ObjectOf(c)
 			transfer, a := client.upload(t, s, o)
@@ -281,8 +279,12 @@ func TestKohakuHub(t *testing.T) {
 	s := startSplitting(t, "KohakuHub")
 	client := ask{agent: agentScript, transfers: []string{"basic"}}
 	base := s.URL + "/api/team-a/models.git/info/lfs"
+	checked := s.Status().Store.Capabilities.QuerySHA256
 	for name, size := range map[string]int{"two parts": partSize + 12, "small": 12} {
 		t.Run(name, func(t *testing.T) {
+			if checked && size < aboveThreshold {
+				return // one PUT, which the store checks: see uploadPaths
+			}
 			c := content(size)
 			o := lfstest.ObjectOf(c)
 			transfer, a := client.upload(t, s, o)

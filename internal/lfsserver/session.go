@@ -17,6 +17,7 @@ import (
 type session struct {
 	snap      *snapshot
 	host      *endpoint
+	signer    *objectstore.URLSigner
 	admission objectstore.Admission
 	uploads   *upload.Service
 	// who the client is, as auth.Identity.Principal names it, and by the word of
@@ -34,7 +35,11 @@ func newSession(snap *snapshot, host *endpoint, caps *serverstatus.Capabilities,
 	if host == nil {
 		return s
 	}
-	s.admission = objectstore.NewAdmission(host.signer, snap.prefix, *cmp.Or(caps, &serverstatus.Capabilities{}))
+	caps = cmp.Or(caps, &serverstatus.Capabilities{})
+	if s.signer = host.signer; caps.ObeysUnsigned {
+		s.signer = s.signer.Guarded()
+	}
+	s.admission = objectstore.NewAdmission(s.signer, snap.prefix, *caps)
 	r := root(snap.config.Repository)
 	s.root, s.apiRoot = host.base+r, host.base+apiPrefix+r
 	return s
@@ -52,7 +57,7 @@ func (s *session) AdmitBare(o transfer.Object, expires time.Duration) (objectsto
 
 // Fetch implements transfer.Session.
 func (s *session) Fetch(o transfer.Object, expires time.Duration) (string, error) {
-	return s.host.signer.PresignGet(s.snap.prefix.Object(o.OID), expires, "")
+	return s.signer.PresignGet(s.snap.prefix.Object(o.OID), expires, "")
 }
 
 // Verify implements transfer.Session. The link carries a token of its own, since
@@ -122,7 +127,7 @@ func (s *session) parts(u *upload.Upload, expires time.Duration) ([]transfer.Par
 			continue
 		}
 		var err error
-		if p.URL, err = s.host.signer.PresignPart(key, u.UploadID, i+1, expires); err != nil {
+		if p.URL, err = s.signer.PresignPart(key, u.UploadID, i+1, expires); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
@@ -54,7 +56,7 @@ func TestCredentialsMissingThenPresent(t *testing.T) {
 	s.PutCredentials("unknown", store.SecretKey)
 	s.Eventually("an unknown key is named as such", func() (bool, string) {
 		m := s.Status().Store.Message
-		return strings.Contains(m, "refuses the credentials") && strings.Contains(m, "access key"), m
+		return strings.Contains(m, "refuses the credentials") && strings.Contains(strings.ToLower(m), "access key"), m
 	})
 	s.PutCredentials(store.AccessKey, store.SecretKey)
 	s.WaitReady()
@@ -183,6 +185,26 @@ func TestProbeLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestCapabilities: what the probe finds of the stores that tests know.
+func TestCapabilities(t *testing.T) {
+	t.Parallel()
+	store := assets.SharedStore(t)
+	want := map[string]serverstatus.Capabilities{
+		"versitygw": {SignedChecksum: true, ConditionalWrites: true, PresignExpiry: true},
+		"minio": {
+			SignedChecksum: true, ConditionalWrites: true, PresignExpiry: true, QuerySHA256: true,
+			ObeysUnsigned: true, ForgedWrites: true,
+		},
+	}[store.Kind()]
+	s := lfstest.Start(t, store)
+	if diff := cmp.Diff(&want, s.Status().Store.Capabilities); diff != "" {
+		t.Error("-want +got\n" + diff)
+	}
+	if warned := strings.Contains(s.Log.String(), "uploads that nobody signed"); warned != want.ForgedWrites {
+		t.Errorf("the log warns of forged uploads: %v", warned)
+	}
+}
+
 // TestIncapableStores: what a store lacks is found and named, and nothing is
 // served from it.
 func TestIncapableStores(t *testing.T) {
@@ -195,6 +217,7 @@ func TestIncapableStores(t *testing.T) {
 		"misses no header":      {ignoreMissing, "x-amz-checksum-sha256"},
 		"overwrites regardless": {ignoreConditions, "If-None-Match"},
 		"knows no expiry":       {ignoreExpiry, "expiry"},
+		"copies unasked":        {obeyCopySource, "headers that were not signed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := assets.SharedStore(t)

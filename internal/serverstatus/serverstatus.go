@@ -103,6 +103,13 @@ type Capabilities struct {
 	ConditionalWrites bool `json:"conditionalWrites"`
 	// PresignExpiry: an expired presigned request is refused.
 	PresignExpiry bool `json:"presignExpiry"`
+	// ObeysUnsigned: x-amz- headers that a presigned request brings beyond the
+	// signed ones are obeyed. Links then forbid those that change what is stored.
+	ObeysUnsigned bool `json:"obeysUnsigned,omitempty"`
+	// ForgedWrites: a PUT in chunks that nobody signed is stored for whoever knows
+	// the ID of an access key, and every link holds that. No link can prevent it:
+	// whoever can read can write anything.
+	ForgedWrites bool `json:"forgedWrites,omitempty"`
 	// Versioned: the bucket keeps versions.
 	Versioned bool `json:"versioned"`
 }

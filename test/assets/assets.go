@@ -2,9 +2,12 @@
 // S3 store, a Git server, git-lfs, kube-apiserver and etcd. "make test-tools"
 // builds them into bin/; an environment variable each puts another in its place:
 //
-//	TEST_STORE_BIN     teststore, the S3 store
+//	TEST_STORE         kind of S3 store: versitygw (default) or minio
+//	TEST_STORE_BIN     teststore, which is versitygw
+//	MINIO_BIN          minio; only "make test-minio" builds it
 //	GITSERVER_BIN      gitserver, Git over HTTP
 //	GIT_LFS_BIN        git-lfs
+//	GIT_LFS_TEST_BIN   git-lfs-test-server-api, git-lfs's test of servers
 //	KUBEBUILDER_ASSETS folder with kube-apiserver, etcd and kubectl
 //
 // A missing program fails the test and names the command that builds it. No test
@@ -36,6 +39,13 @@ func KubeAssets(t testing.TB) string {
 func GitLFS(t testing.TB) string {
 	t.Helper()
 	return locate(t, "GIT_LFS_BIN", "git-lfs")
+}
+
+// GitLFSTest is the path of git-lfs-test-server-api, with which git-lfs tests
+// servers.
+func GitLFSTest(t testing.TB) string {
+	t.Helper()
+	return locate(t, "GIT_LFS_TEST_BIN", "git-lfs-test-server-api")
 }
 
 // Root is the folder of this repository's go.mod.
@@ -85,10 +95,18 @@ func locate(t testing.TB, env, name string) string {
 		path, err = filepath.EvalSymlinks(path)
 	}
 	if errors.Is(err, os.ErrNotExist) {
-		t.Fatalf("%s is missing (looked for %s): run \"make test-tools\"", name, source)
+		t.Fatalf("%s is missing (looked for %s): run \"%s\"", name, source, makes(name))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// makes is the command that builds a program.
+func makes(name string) string {
+	if name == "minio" {
+		return "make minio"
+	}
+	return "make test-tools"
 }

@@ -32,7 +32,7 @@ func startGit(t testing.TB, env, repositories []string) *Git {
 	for _, name := range repositories {
 		args = append(args, "--create", name)
 	}
-	p, err := start(locate(t, "GITSERVER_BIN", "gitserver"), env, args...)
+	p, err := start(command{bin: locate(t, "GITSERVER_BIN", "gitserver"), env: env, args: append(args, "--with-parent")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -18,7 +19,9 @@ type Store struct {
 	SecretKey string
 	Region    string
 
+	kind   kind
 	bin    string
+	dir    string // empty: a temporary one
 	args   []string
 	shared bool
 	mu     sync.Mutex // guards proc
@@ -27,11 +30,11 @@ type Store struct {
 
 // StartStore runs a store of the test's own, on a free port of the loopback
 // interface and with a folder of its own, until the test ends. More flags of
-// teststore may be given, "--versioning-dir" for one.
+// teststore may be given, "--versioning-dir" for one; MinIO needs none.
 func StartStore(t testing.TB, args ...string) *Store {
 	t.Helper()
 	s := newStore(t)
-	s.args = append([]string{"--dir", t.TempDir()}, args...)
+	s.dir, s.args = t.TempDir(), args
 	s.start(t, "127.0.0.1:0")
 	t.Cleanup(func() {
 		s.Stop()
@@ -57,8 +60,8 @@ func SharedStore(t testing.TB) *Store {
 	if shared.store == nil {
 		s := newStore(t)
 		s.shared = true
-		// No --dir: teststore removes its folder itself, since no test's
-		// cleanup comes late enough to do it.
+		// No folder: the store removes its own, since no test's cleanup comes
+		// late enough to do it.
 		s.start(t, "127.0.0.1:0")
 		shared.store = s
 	}
@@ -67,18 +70,19 @@ func SharedStore(t testing.TB) *Store {
 
 func newStore(t testing.TB) *Store {
 	t.Helper()
+	k := kindOf(t)
 	return &Store{
 		AccessKey: "test-" + randomHex(4),
 		SecretKey: randomHex(16),
 		Region:    "us-east-1",
-		bin:       locate(t, "TEST_STORE_BIN", "teststore"),
+		kind:      k,
+		bin:       locate(t, k.env, k.program),
 	}
 }
 
 func (s *Store) start(t testing.TB, listen string) {
 	t.Helper()
-	env := []string{"ROOT_ACCESS_KEY=" + s.AccessKey, "ROOT_SECRET_KEY=" + s.SecretKey}
-	p, err := start(s.bin, env, append([]string{"--listen", listen, "--region", s.Region}, s.args...)...)
+	p, err := s.kind.start(s, listen, s.args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +91,9 @@ func (s *Store) start(t testing.TB, listen string) {
 	s.proc = p
 	s.Endpoint = "http://" + p.addr
 }
+
+// Kind names the program behind the store: versitygw or minio.
+func (s *Store) Kind() string { return s.kind.name }
 
 // Host is the endpoint without its scheme, as minio-go wants it.
 func (s *Store) Host() string { return strings.TrimPrefix(s.Endpoint, "http://") }
@@ -124,20 +131,29 @@ func (s *Store) mustBeOwn(method string) {
 func (s *Store) NewBucket(t testing.TB) string {
 	t.Helper()
 	name := "test-" + randomHex(8)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.Endpoint+"/"+name, http.NoBody)
+	status, err := s.createBucket(t.Context(), s.Endpoint, name)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if status != http.StatusOK {
+		t.Fatalf("create bucket %s: status %d", name, status)
+	}
+	return name
+}
+
+// createBucket returns the status of the answer.
+func (s *Store) createBucket(ctx context.Context, endpoint, name string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, endpoint+"/"+name, http.NoBody)
+	if err != nil {
+		return 0, err
 	}
 	signV4(req, emptyBody, s.AccessKey, s.SecretKey, s.Region, time.Now())
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("create bucket %s: %s", name, resp.Status)
-	}
-	return name
+	return resp.StatusCode, nil
 }
 
 func randomHex(n int) string {

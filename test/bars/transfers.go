@@ -22,6 +22,8 @@ var transferParts = []rigPart{
 	{"presign", presignParts},
 	{"push", pushTimes},
 	{"hf", hfMultipart},
+	{"conformance", conformance},
+	{"content", content},
 }
 
 // transfers measures those parts that are named, or all.

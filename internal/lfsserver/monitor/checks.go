@@ -55,6 +55,10 @@ func (m *Monitor) probe(ctx context.Context, t *Target) *Problem {
 		if err != nil {
 			return explain(t, err)
 		}
+		if caps.ForgedWrites && (m.capabilities == nil || !m.capabilities.ForgedWrites) {
+			m.log.Warn("the store takes uploads that nobody signed: whoever holds a link can write anything; upgrade the store, or keep requests with x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER from it",
+				"endpoint", t.Storage.Endpoint)
+		}
 		m.capabilities, m.probed, m.probedAt = &caps, t.Revision, m.now()
 	}
 	lacks := objectstore.Lacks(*m.capabilities)

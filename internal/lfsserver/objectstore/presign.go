@@ -21,8 +21,9 @@ var errNoKey = errors.New("presign: empty key")
 // URLSigner presigns URLs for one endpoint. It never connects to it, so it can
 // sign for hosts that only clients reach. Safe for concurrent use.
 type URLSigner struct {
-	signer *signer
-	now    func() time.Time
+	signer  *signer
+	now     func() time.Time
+	guarded bool // see Guarded
 }
 
 var _ UploadPresigner = (*URLSigner)(nil)
@@ -50,7 +51,7 @@ func (s *URLSigner) PresignPut(key string, sha256 []byte, size int64, expires ti
 	sum := base64.StdEncoding.EncodeToString(sha256)
 	u, err := s.presign(&presignRequest{
 		method: "PUT", key: key, at: s.now(), expires: expires,
-		length: strconv.FormatInt(size, 10), checksum: sum,
+		length: strconv.FormatInt(size, 10), checksum: sum, guarded: s.guarded,
 	})
 	if err != nil {
 		return "", nil, err
@@ -63,7 +64,8 @@ func (s *URLSigner) PresignPutQuery(key string, sha256 []byte, expires time.Dura
 	if len(sha256) != 32 {
 		return "", fmt.Errorf("presign: bad checksum (%d bytes)", len(sha256))
 	}
-	return s.presign(&presignRequest{method: "PUT", key: key, at: s.now(), expires: expires, payload: hex.EncodeToString(sha256)})
+	return s.presign(&presignRequest{method: "PUT", key: key, at: s.now(), expires: expires,
+		payload: hex.EncodeToString(sha256), guarded: s.guarded})
 }
 
 // PresignPart implements UploadPresigner.
@@ -73,7 +75,7 @@ func (s *URLSigner) PresignPart(key, uploadID string, number int, expires time.D
 	}
 	return s.presign(&presignRequest{
 		method: "PUT", key: key, at: s.now(), expires: expires,
-		query: "partNumber=" + strconv.Itoa(number) + "&uploadId=" + escape(uploadID),
+		query: "partNumber=" + strconv.Itoa(number) + "&uploadId=" + escape(uploadID), guarded: s.guarded,
 	})
 }
 

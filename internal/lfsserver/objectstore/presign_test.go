@@ -64,11 +64,20 @@ func TestPresignLikeMinio(t *testing.T) {
 				}
 				wantGet := minioPresign(t, http.MethodGet, got, nil, tc.creds)
 				wantPut := minioPresign(t, http.MethodPut, put, http.Header{"X-Amz-Checksum-Sha256": {header[HeaderChecksum]}, "Content-Length": {"7"}}, tc.creds)
+				guarded, header, err := s.Guarded().PresignPut(tc.key, sum[:], 7, time.Hour)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantGuarded := minioPresign(t, http.MethodPut, guarded, http.Header{
+					"X-Amz-Checksum-Sha256": {header[HeaderChecksum]}, "Content-Length": {"7"},
+					"X-Amz-Checksum-Algorithm": {""}, "X-Amz-Copy-Source": {""}, "X-Amz-Trailer": {""},
+				}, tc.creds, guardHeaders[:]...)
 				if time.Now().Unix() != at.Unix() {
 					continue
 				}
 				compareURLs(t, got, wantGet)
 				compareURLs(t, put, wantPut)
+				compareURLs(t, guarded, wantGuarded)
 				return
 			}
 			t.Fatal("the clock never stood still")
@@ -76,10 +85,16 @@ func TestPresignLikeMinio(t *testing.T) {
 	}
 }
 
-// minioPresign signs the same URL without our parameters.
-func minioPresign(t *testing.T, method, raw string, header http.Header, c Credentials) string {
+// minioPresign signs the same URL without our parameters, but with these as empty
+// ones.
+func minioPresign(t *testing.T, method, raw string, header http.Header, c Credentials, empty ...string) string {
 	t.Helper()
 	base, _, _ := strings.Cut(raw, "?")
+	query := url.Values{}
+	for _, name := range empty {
+		query.Set(name, "")
+	}
+	base += "?" + query.Encode()
 	req, err := http.NewRequest(method, base, nil)
 	if err != nil {
 		t.Fatal(err)

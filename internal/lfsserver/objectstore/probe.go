@@ -28,6 +28,13 @@ func Probe(ctx context.Context, s *S3, signer *URLSigner, prefix layout.Prefix) 
 		return caps, err
 	}
 	caps.Versioned = p.versioned
+	if caps.ForgedWrites, err = p.forgedWrites(ctx); err != nil {
+		return caps, err
+	}
+	sound, err := p.unsignedHeaders(ctx, &caps)
+	if err != nil || !sound {
+		return caps, err
+	}
 	if caps.SignedChecksum, err = p.signedChecksum(ctx); err != nil {
 		return caps, err
 	}
@@ -44,7 +51,7 @@ func Lacks(c serverstatus.Capabilities) []string {
 	var out []string
 	if !c.SignedChecksum {
 		out = append(out, "it stores an upload whose content does not match its signed x-amz-checksum-sha256, "+
-			"so wrong content could be kept under an object's name")
+			"or obeys headers that were not signed, so wrong content could be kept under an object's name")
 	}
 	if !c.ConditionalWrites {
 		out = append(out, "it ignores If-None-Match or If-Match on PUT, "+

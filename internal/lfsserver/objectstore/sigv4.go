@@ -33,6 +33,8 @@ type presignRequest struct {
 	query string
 	// length and checksum are signed headers of uploads, both or none.
 	length, checksum string
+	// guarded signs the headers of guardHeaders as empty ones.
+	guarded bool
 	// payload is the body's hex SHA-256 where the query says it
 	// (X-Amz-Content-Sha256), empty where the payload is unsigned.
 	payload string
@@ -132,14 +134,17 @@ func (s *signer) appendQuery(b []byte, r *presignRequest, at time.Time, day *sig
 		b = append(b, s.token...)
 	}
 	b = append(b, "&X-Amz-SignedHeaders="...)
-	if r.checksum != "" {
-		b = append(b, "content-length%3Bhost%3B"+HeaderChecksum...)
-	} else {
-		b = append(b, "host"...)
-	}
+	b = append(b, r.signedHeaders().query...)
 	if r.query != "" {
 		b = append(b, '&')
 		b = append(b, r.query...)
+	}
+	if r.guarded {
+		for _, name := range guardHeaders {
+			b = append(b, '&')
+			b = append(b, name...)
+			b = append(b, '=')
+		}
 	}
 	return b
 }
@@ -148,21 +153,32 @@ func (s *signer) appendQuery(b []byte, r *presignRequest, at time.Time, day *sig
 // names, and the payload, which presigned requests leave unsigned.
 func (s *signer) appendHeaders(b []byte, r *presignRequest) []byte {
 	b = append(b, '\n')
-	if r.checksum == "" {
-		b = append(b, "host:"...)
-		b = append(b, s.host...)
-		if r.payload != "" {
-			return append(append(b, "\n\nhost\n"...), r.payload...)
-		}
-		return append(b, "\n\nhost\nUNSIGNED-PAYLOAD"...)
+	if r.checksum != "" {
+		b = append(b, "content-length:"...)
+		b = append(b, r.length...)
+		b = append(b, '\n')
 	}
-	b = append(b, "content-length:"...)
-	b = append(b, r.length...)
-	b = append(b, "\nhost:"...)
+	b = append(b, "host:"...)
 	b = append(b, s.host...)
-	b = append(b, "\n"+HeaderChecksum+":"...)
-	b = append(b, r.checksum...)
-	return append(b, "\n\ncontent-length;host;"+HeaderChecksum+"\nUNSIGNED-PAYLOAD"...)
+	b = append(b, '\n')
+	if r.guarded {
+		b = append(b, guardAlgorithm+":\n"...)
+	}
+	if r.checksum != "" {
+		b = append(b, HeaderChecksum+":"...)
+		b = append(b, r.checksum...)
+		b = append(b, '\n')
+	}
+	if r.guarded {
+		b = append(b, guardCopy+":\n"+guardTrailer+":\n"...)
+	}
+	b = append(b, '\n')
+	b = append(b, r.signedHeaders().names...)
+	b = append(b, '\n')
+	if r.payload != "" {
+		return append(b, r.payload...)
+	}
+	return append(b, "UNSIGNED-PAYLOAD"...)
 }
 
 // today returns the signing key of the day, deriving it when the day is new.

@@ -1,0 +1,97 @@
+package assets
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+)
+
+// envStore selects the kind of all stores of a test run.
+const envStore = "TEST_STORE"
+
+// kind is a program that can be the store of a test.
+type kind struct {
+	name string
+	// program in bin/, and the environment variable that puts another in its place.
+	program, env string
+	// start runs it: listen is an address, port 0 for a free one; dir its folder,
+	// empty for a temporary one that goes with it; args are more flags of teststore.
+	start func(s *Store, listen string, args []string) (*process, error)
+}
+
+var kinds = map[string]kind{
+	"versitygw": {name: "versitygw", program: "teststore", env: "TEST_STORE_BIN", start: startTeststore},
+	"minio":     {name: "minio", program: "minio", env: "MINIO_BIN", start: startMinIO},
+}
+
+// kindOf this test run: versitygw, unless the environment says otherwise.
+func kindOf(t testing.TB) kind {
+	t.Helper()
+	name := cmp.Or(os.Getenv(envStore), "versitygw")
+	k, ok := kinds[name]
+	if !ok {
+		t.Fatalf("%s=%s: want versitygw or minio", envStore, name)
+	}
+	return k
+}
+
+func startTeststore(s *Store, listen string, args []string) (*process, error) {
+	all := []string{"--listen", listen, "--region", s.Region}
+	if s.dir != "" {
+		all = append(all, "--dir", s.dir)
+	}
+	return start(command{
+		bin: s.bin, args: append(append(all, args...), "--with-parent"),
+		env: []string{"ROOT_ACCESS_KEY=" + s.AccessKey, "ROOT_SECRET_KEY=" + s.SecretKey},
+	})
+}
+
+// minioScript gives MinIO what teststore does by itself: it ends when standard
+// input closes, however its parent ended, and takes a temporary folder with it.
+const minioScript = `
+dir=$1; shift
+[ -n "$dir" ] || { dir=$(mktemp -d); temporary=$dir; }
+"$@" "$dir" </dev/null &
+cat >/dev/null
+kill -9 $!
+wait $! 2>/dev/null
+[ -z "$temporary" ] || rm -rf "$temporary"
+`
+
+// startMinIO knows none of teststore's flags: buckets of MinIO can be versioned
+// without any.
+func startMinIO(s *Store, listen string, _ []string) (*process, error) {
+	return start(command{
+		// Its port is found here, since it does not tell one that it was given.
+		addr: func() (string, error) { return freePort(listen) },
+		bin:  "/bin/sh",
+		args: []string{"-c", minioScript, "minio", s.dir, s.bin, "server", "--quiet", "--address"},
+		env: []string{
+			"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
+			"MINIO_REGION=" + s.Region, "MINIO_BROWSER=off", "MINIO_UPDATE=off",
+		},
+		// Its own health endpoints say yes before it takes buckets.
+		ready: func(addr string) bool {
+			status, err := s.createBucket(context.Background(), "http://"+addr, "made-to-see-whether-it-answers")
+			return err == nil && (status == http.StatusOK || status == http.StatusConflict)
+		},
+	})
+}
+
+// freePort replaces port 0 by one that is free now.
+func freePort(listen string) (string, error) {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return "", fmt.Errorf("listen on %s: %w", listen, err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// pollInterval of a server that cannot say when it can be used.
+const pollInterval = 20 * time.Millisecond
