@@ -21,7 +21,21 @@ type Server struct {
 	// podTemplate holds those fields of a pod that a tenant may set.
 	// +optional
 	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
+	// auditLog says whether the server's log names who uploaded, downloaded,
+	// locked and asked for garbage collection. Built-in: Enabled.
+	// +optional
+	AuditLog AuditLog `json:"auditLog,omitempty"`
 }
+
+// AuditLog is Enabled or Disabled.
+// +kubebuilder:validation:Enum=Enabled;Disabled
+type AuditLog string
+
+// The states of the audit log.
+const (
+	AuditLogEnabled  AuditLog = "Enabled"
+	AuditLogDisabled AuditLog = "Disabled"
+)
 
 // Autoscaling bounds a HorizontalPodAutoscaler.
 //

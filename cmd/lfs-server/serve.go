@@ -35,6 +35,7 @@ func serve(ctx context.Context, args []string) error {
 		return usageError{err}
 	}
 	o.Logger = logger
+	o.AuditLogger = slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	if o.DrainDelay == 0 {
 		o.DrainDelay = -1 // it was asked for; the zero value means the default
 	}

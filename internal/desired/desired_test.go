@@ -59,7 +59,8 @@ func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
 		"full":    full,
 		"suspended": func(r *v1alpha1.LFSRepository, _ *Inputs) {
 			r.Spec.Suspend = true
-			r.Spec.Server = &v1alpha1.Server{Replicas: ptr.To[int32](3)}
+			r.Spec.Server = &v1alpha1.Server{
+				AuditLog: v1alpha1.AuditLogDisabled, Replicas: ptr.To[int32](3)}
 		},
 		"rotated": func(_ *v1alpha1.LFSRepository, in *Inputs) {
 			until := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -33,6 +33,9 @@ func ServerConfig(in Inputs) *serverconfig.Config {
 			ID: key.ID, Fingerprint: derive.Fingerprint(key.Key), Signs: key.Signs,
 		})
 	}
+	if s := in.Repository.Spec.Server; s != nil && s.AuditLog == v1alpha1.AuditLogDisabled {
+		config.AuditDisabled = true
+	}
 	if len(history) > 0 {
 		config.HistoryRevision = hashOf(history)
 	}

@@ -58,6 +58,7 @@ func (s *Server) batch(c *call) error {
 	}
 	c.info.dialect = resp.Dialect
 	s.metrics.observeObjects(req.Operation, resp)
+	s.auditBatch(c, resp)
 	return writeJSON(c.w, http.StatusOK, resp)
 }
 
@@ -72,6 +73,9 @@ func (s *Server) identify(c *call) (auth.Identity, error) {
 	}
 	if err == nil {
 		c.info.principal = id.Principal()
+		if id.Action != nil {
+			c.info.grantor = id.Action.By
+		}
 	}
 	return id, err
 }

@@ -23,7 +23,9 @@ type requestInfo struct {
 	route     string
 	operation string
 	principal string
-	objects   int
+	// grantor of an action token: what let in whoever it was made for.
+	grantor string
+	objects int
 	// dialect of a batch.
 	dialect string
 	// quiet requests come every few seconds and say nothing new.

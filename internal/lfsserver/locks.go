@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
@@ -30,8 +31,16 @@ type lockOwner struct {
 	Name string `json:"name"`
 }
 
+// answerLock leaves out of a name what would write elsewhere on the terminal that
+// shows it: an issuer's subject can hold anything.
 func answerLock(l locks.Lock) lockAnswer {
-	return lockAnswer{ID: l.ID, Path: l.Path, LockedAt: l.LockedAt, Owner: lockOwner{Name: l.Owner}}
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, l.Owner)
+	return lockAnswer{ID: l.ID, Path: l.Path, LockedAt: l.LockedAt, Owner: lockOwner{Name: name}}
 }
 
 // answerLocks is never null.
@@ -77,6 +86,7 @@ func (s *Server) lock(c *call) error {
 	if err != nil {
 		return s.troubled(err)
 	}
+	s.auditLock(c, auditLock, l)
 	return writeJSON(c.w, http.StatusCreated, lockBody{answerLock(l)})
 }
 
@@ -184,6 +194,11 @@ func (s *Server) unlock(c *call) error {
 	if err != nil {
 		return s.troubled(err)
 	}
+	action := auditUnlock
+	if l.Owner != id.Principal() {
+		action = auditBreak
+	}
+	s.auditLock(c, action, l)
 	return writeJSON(c.w, http.StatusOK, lockBody{answerLock(l)})
 }
 

@@ -53,6 +53,8 @@ type Options struct {
 	// Version for /status and metrics.
 	Version string
 	Logger  *slog.Logger
+	// AuditLogger takes the audit log, whatever the level of Logger. Left out: Logger.
+	AuditLogger *slog.Logger
 	// Registry takes the metrics and is what /metrics shows.
 	Registry *prometheus.Registry
 	// Now is the clock of tokens, links and expiries.
@@ -99,6 +101,9 @@ func (o Options) withDefaults() Options {
 	o.Version = or(o.Version, d.Version)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.AuditLogger == nil {
+		o.AuditLogger = o.Logger
 	}
 	if o.Registry == nil {
 		o.Registry = prometheus.NewRegistry()

@@ -53,6 +53,7 @@ func (s *Server) verify(c *call) error {
 		return c.worded(s.troubled(err))
 	}
 	s.usage.Changed()
+	s.auditObjects(c, auditUploadFinished, t.OID)
 	return writeJSON(c.w, http.StatusOK, finished{Success: true, Message: "Object verified", OID: t.OID, Size: t.Size, ETag: info.ETag})
 }
 
@@ -70,6 +71,7 @@ func (s *Server) complete(c *call) error {
 		return c.worded(s.troubled(err))
 	}
 	s.usage.Changed()
+	s.auditObjects(c, auditUploadFinished, t.OID)
 	return writeJSON(c.w, http.StatusOK, finished{
 		Success: true, Message: "Multipart upload completed", OID: t.OID, Size: t.Size, ETag: info.ETag,
 	})
@@ -97,6 +99,7 @@ func (s *Server) abort(c *call) error {
 	if err := s.uploads(c).Abort(ctx, id.Action.OID, ref); err != nil {
 		return s.troubled(err)
 	}
+	s.auditObjects(c, auditUploadAborted, id.Action.OID)
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -252,7 +255,7 @@ func (s *Server) identifyBy(c *call, path string, body ...string) (auth.Identity
 	}
 	id, err := c.auth.ActionToken(secret, s.now())
 	if err == nil {
-		c.info.principal = id.Principal()
+		c.info.principal, c.info.grantor = id.Principal(), id.Action.By
 	}
 	return id, err
 }

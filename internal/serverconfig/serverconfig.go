@@ -89,6 +89,8 @@ type Config struct {
 	HistoryRevision string `json:"historyRevision,omitempty"`
 	// GC says how garbage collection runs.
 	GC GC `json:"gc"`
+	// AuditDisabled switches the audit log off.
+	AuditDisabled bool `json:"auditDisabled,omitempty"`
 }
 
 // Repository names the LFSRepository.

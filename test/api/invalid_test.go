@@ -125,6 +125,7 @@ func TestRefusedPolicies(t *testing.T) {
 		"parts of 5 MB":                {change: "spec: {multipart: {partSize: 5M}}", want: wantRefused{"spec.multipart.partSize", "must be at least 5Mi"}},
 		"parts of 6 GiB":               {change: "spec: {multipart: {partSize: 6Gi}}", want: wantRefused{"spec.multipart.partSize", "must be at most 5Gi"}},
 		"dialect":                      {change: "spec: {multipart: {dialect: S3}}", want: wantRefused{"spec.multipart.dialect", `"Auto", "HuggingFace", "KohakuHub", "Proposal"`}},
+		"audit log":                    {change: "spec: {server: {auditLog: Sometimes}}", want: wantRefused{"spec.server.auditLog", `"Enabled", "Disabled"`}},
 	}.run(t)
 }
 

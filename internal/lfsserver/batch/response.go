@@ -57,6 +57,17 @@ func (r *Response) Outcomes() map[Outcome]int {
 	return counts
 }
 
+// OIDs of the objects whose answers say that.
+func (r *Response) OIDs(o Outcome) []string {
+	var oids []string
+	for i := range r.Objects {
+		if r.Objects[i].outcome == o {
+			oids = append(oids, r.Objects[i].OID)
+		}
+	}
+	return oids
+}
+
 // refuse is the answer for an object that cannot be as the client says.
 func refuse(o RequestObject, format string, args ...any) Answer {
 	return failed(o, http.StatusUnprocessableEntity, OutcomeRefused, fmt.Sprintf(format, args...))

@@ -23,8 +23,9 @@ type Service struct {
 	Now    func() time.Time
 }
 
-// maxRecord in bytes bounds what is read: path and ref at their longest, in JSON.
-const maxRecord = 64 << 10
+// maxRecord in bytes bounds what is read: more than path, ref and principals can
+// have in JSON, where one character may take six bytes.
+const maxRecord = 512 << 10
 
 // found is a record with what the store said of it.
 type found struct {

@@ -72,6 +72,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.AuditLog
+  scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.Autoscaling
   map:
     fields:
@@ -771,6 +773,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.Server
   map:
     fields:
+    - name: auditLog
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.AuditLog
     - name: autoscaling
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Autoscaling

@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	v1 "k8s.io/api/core/v1"
 )
 
@@ -19,6 +20,9 @@ type ServerApplyConfiguration struct {
 	Autoscaling *AutoscalingApplyConfiguration `json:"autoscaling,omitempty"`
 	// podTemplate holds those fields of a pod that a tenant may set.
 	PodTemplate *PodTemplateApplyConfiguration `json:"podTemplate,omitempty"`
+	// auditLog says whether the server's log names who uploaded, downloaded,
+	// locked and asked for garbage collection. Built-in: Enabled.
+	AuditLog *apiv1alpha1.AuditLog `json:"auditLog,omitempty"`
 }
 
 // ServerApplyConfiguration constructs a declarative configuration of the Server type for use with
@@ -56,5 +60,13 @@ func (b *ServerApplyConfiguration) WithAutoscaling(value *AutoscalingApplyConfig
 // If called multiple times, the PodTemplate field is set to the value of the last call.
 func (b *ServerApplyConfiguration) WithPodTemplate(value *PodTemplateApplyConfiguration) *ServerApplyConfiguration {
 	b.PodTemplate = value
+	return b
+}
+
+// WithAuditLog sets the AuditLog field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AuditLog field is set to the value of the last call.
+func (b *ServerApplyConfiguration) WithAuditLog(value apiv1alpha1.AuditLog) *ServerApplyConfiguration {
+	b.AuditLog = &value
 	return b
 }
