@@ -28,6 +28,9 @@ func CacheOptions(namespaces []string) cache.Options {
 			&batchv1.Job{}:       {Label: ours, Transform: stripJob},
 		},
 	}
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(namespaceKind)
+	opts.ByObject[namespace] = cache.ByObject{Transform: stripNamespace}
 	for _, o := range metadataOnly() {
 		opts.ByObject[o] = cache.ByObject{Label: ours, Transform: cache.TransformStripManagedFields()}
 	}
@@ -38,6 +41,14 @@ func CacheOptions(namespaces []string) cache.Options {
 		}
 	}
 	return opts
+}
+
+// stripNamespace keeps the labels, which stores select by.
+func stripNamespace(o any) (any, error) {
+	if n, ok := o.(*metav1.PartialObjectMetadata); ok {
+		n.ManagedFields, n.Annotations = nil, nil
+	}
+	return o, nil
 }
 
 func stripDeployment(o any) (any, error) {

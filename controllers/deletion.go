@@ -2,11 +2,14 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,56 +22,87 @@ import (
 )
 
 // deletionSteps take a repository down. Children go by their owner references;
-// only data that is to be deleted needs the operator.
+// only data that is to be deleted, and what runs where those do not reach, needs
+// the operator.
 func (r *LFSRepositoryReconciler) deletionSteps() []step {
 	return []step{
 		{"letGo", r.letGo},
 		{"policy", r.policy},
 		{"stopServer", r.stopServer},
 		{"purge", r.purge},
+		{"clear", r.clear},
 		{"release", r.release},
 	}
 }
 
-// letGo releases a repository whose data stays, was never placed, or cannot be
-// reached any more through this spec.
+// letGo releases a repository of which nothing is to be taken down, and decides
+// whether the data can be.
 func (r *LFSRepositoryReconciler) letGo(ctx context.Context, p *pass) error {
 	r.Poller.Forget(p.key())
+	placed := p.repo.Status.Location
 	switch {
-	case !controllerutil.ContainsFinalizer(p.repo, v1alpha1.FinalizerData):
+	case !slices.ContainsFunc(ourFinalizers, func(f string) bool { return controllerutil.ContainsFinalizer(p.repo, f) }):
 		return errGone
-	case p.repo.Spec.DeletionPolicy != v1alpha1.DeletionDelete:
-		return r.release(ctx, p)
-	case p.repo.Status.Location == nil || p.repo.Spec.Storage == nil:
+	case placed == nil:
 		p.event(normal, "NothingToDelete", "Delete", "no data was ever placed; nothing is deleted")
 		return r.release(ctx, p)
 	}
-	p.in.Repository, p.in.Install, p.in.Location = p.live, r.Install, *p.repo.Status.Location
-	return r.namespaceLives(ctx, p)
+	p.in.Repository, p.in.Install, p.in.Location = p.live, r.Install, *placed
+	if p.repo.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
+		why, err := r.mustRetain(ctx, p)
+		if err != nil {
+			return err
+		}
+		if p.purges = why == ""; !p.purges {
+			p.retained = fmt.Sprintf("%s, so no Job can delete the data; it stays under prefix %q of bucket %q", why, placed.Prefix, placed.Bucket)
+		}
+	}
+	if !p.purges && !p.in.Apart() {
+		return r.release(ctx, p)
+	}
+	return nil
 }
 
-// namespaceLives releases a repository whose namespace is being deleted: no Job
-// can run there any more, and the resource must not hold up the namespace.
-func (r *LFSRepositoryReconciler) namespaceLives(ctx context.Context, p *pass) error {
-	probe := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: p.repo.Namespace, Name: desired.PurgeJobName(p.repo.Name) + "-probe"}}
-	if err := r.Create(ctx, probe, client.DryRunAll); !apply.IsTerminating(err) {
-		return nil // any other answer comes from a namespace that lives
+// mustRetain says why the data cannot be deleted, or nothing. The resource must
+// not hold up a namespace, or wait for a store that nobody knows any more.
+func (r *LFSRepositoryReconciler) mustRetain(ctx context.Context, p *pass) (string, error) {
+	if p.repo.Spec.Storage == nil {
+		store, err := r.findStore(ctx, p)
+		if err != nil {
+			return "", err
+		}
+		if p.in.Store = store; store == nil {
+			return fmt.Sprintf("the LFSStore %q is gone", p.in.Location.Store), nil
+		}
 	}
-	p.event(warning, "DataRetained", "Delete", "the namespace is being deleted, so no Job can delete the data; it stays under prefix %q of bucket %q",
-		p.in.Location.Prefix, p.in.Location.Bucket)
-	return r.release(ctx, p)
+	at := p.in.Server()
+	probe := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: at.Namespace, Name: desired.PurgeJobName(at.Base) + "-probe"}}
+	switch err := r.Create(ctx, probe, client.DryRunAll); {
+	case apply.IsTerminating(err) && p.in.Apart():
+		return "the namespace that the server runs in is being deleted", nil
+	case apply.IsTerminating(err):
+		return "the namespace is being deleted", nil
+	case apierrors.IsNotFound(err):
+		return "the namespace that the server runs in is gone", nil
+	}
+	return "", nil // any other answer comes from a namespace that lives
 }
 
 // errGone ends a pass over an object that the operator has no more to do with.
 var errGone = &waitingError{v1alpha1.ReasonDeleting, "deleted", 0}
 
-// stopServer ends everything that could still write, and waits for its end.
+// stopServer ends everything that could still write to data that is to be
+// deleted, and waits for its end.
 func (r *LFSRepositoryReconciler) stopServer(ctx context.Context, p *pass) error {
-	for kind, name := range map[schema.GroupVersionKind]string{
-		appsv1.SchemeGroupVersion.WithKind("Deployment"): desired.ServerName(p.repo.Name),
-		batchv1.SchemeGroupVersion.WithKind("CronJob"):   desired.GCName(p.repo.Name),
+	if !p.purges {
+		return nil
+	}
+	at, tenant := p.in.Server(), p.in.Tenant()
+	for kind, name := range map[schema.GroupVersionKind]types.NamespacedName{
+		appsv1.SchemeGroupVersion.WithKind("Deployment"): {Namespace: at.Namespace, Name: desired.ServerName(at.Base)},
+		batchv1.SchemeGroupVersion.WithKind("CronJob"):   {Namespace: tenant.Namespace, Name: desired.GCName(tenant.Base)},
 	} {
-		ref := apply.Ref{GroupVersionKind: kind, NamespacedName: types.NamespacedName{Namespace: p.repo.Namespace, Name: name}}
+		ref := apply.Ref{GroupVersionKind: kind, NamespacedName: name}
 		if err := r.Applier.Delete(ctx, p.live, ref); err != nil {
 			return err
 		}
@@ -100,6 +134,9 @@ func (r *LFSRepositoryReconciler) stopServer(ctx context.Context, p *pass) error
 // purge runs a Job that deletes everything under the prefix, again and again
 // until one succeeds.
 func (r *LFSRepositoryReconciler) purge(ctx context.Context, p *pass) error {
+	if !p.purges {
+		return nil
+	}
 	var job *batchv1.Job
 	for i := range p.jobs {
 		if p.jobs[i].Labels[desired.LabelComponent] == desired.ComponentPurge {
@@ -138,12 +175,37 @@ func (r *LFSRepositoryReconciler) startPurge(ctx context.Context, p *pass, wayOu
 	return &waitingError{v1alpha1.ReasonDeleting, "deleting the data; " + wayOut, recheck}
 }
 
-// release removes the finalizer; the API server does the rest.
-func (r *LFSRepositoryReconciler) release(ctx context.Context, p *pass) error {
-	if controllerutil.ContainsFinalizer(p.repo, v1alpha1.FinalizerData) {
-		if err := r.patchFinalizers(ctx, p, controllerutil.RemoveFinalizer); err != nil {
-			return err
+// clear removes what owner references do not reach. It waits for nothing: the
+// cluster ends pods by itself.
+func (r *LFSRepositoryReconciler) clear(ctx context.Context, p *pass) error {
+	at := p.in.Server()
+	if at.Namespace == p.repo.Namespace || !r.Watched(at.Namespace) {
+		return nil
+	}
+	errs := []error{r.Applier.Prune(ctx, p.live, at.Namespace, p.mine(), childKinds, nil)}
+	var jobs batchv1.JobList
+	if err := r.List(ctx, &jobs, client.InNamespace(at.Namespace), client.MatchingLabels(p.mine())); err != nil {
+		return err
+	}
+	for i := range jobs.Items {
+		errs = append(errs, client.IgnoreNotFound(r.Delete(ctx, &jobs.Items[i], client.PropagationPolicy(metav1.DeletePropagationBackground))))
+	}
+	for _, record := range p.repo.Status.Secrets {
+		if record.Namespace == at.Namespace {
+			_, err := r.deleteSecret(ctx, p, record)
+			errs = append(errs, err)
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// release removes our finalizers; the API server does the rest.
+func (r *LFSRepositoryReconciler) release(ctx context.Context, p *pass) error {
+	if err := r.patchFinalizers(ctx, p, nil); err != nil {
+		return err
+	}
+	if p.retained != "" {
+		p.event(warning, "DataRetained", "Delete", "%s", p.retained)
 	}
 	r.send(p)
 	p.events = nil

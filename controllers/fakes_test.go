@@ -28,13 +28,14 @@ type fakeServer struct {
 	loads  bool
 	config map[string]*serverconfig.Config // by ConfigMap, as loaded
 	hash   map[string]string
+	where  map[string]string // namespace, by ConfigMap
 	status serverstatus.Status
 	down   bool
 }
 
 func newFakeServer(w *world) *fakeServer {
 	f := &fakeServer{
-		w: w, loads: true, config: map[string]*serverconfig.Config{}, hash: map[string]string{},
+		w: w, loads: true, config: map[string]*serverconfig.Config{}, hash: map[string]string{}, where: map[string]string{},
 		status: serverstatus.Status{Store: serverstatus.Store{Ready: true, Reason: serverstatus.ReasonStoreReady}},
 	}
 	f.http = httptest.NewServer(http.HandlerFunc(f.answer))
@@ -63,6 +64,15 @@ func (f *fakeServer) off(yes bool) {
 	f.down = yes
 }
 
+// serverOf is where the server of a repository runs.
+func serverOf(repo *v1alpha1.LFSRepository) desired.Place {
+	in := desired.Inputs{Repository: repo}
+	if repo.Status.Location != nil {
+		in.Location = *repo.Status.Location
+	}
+	return in.Server()
+}
+
 // loaded is the configuration that a repository's server works by.
 func (f *fakeServer) loaded(repository string) *serverconfig.Config {
 	f.mu.Lock()
@@ -70,9 +80,16 @@ func (f *fakeServer) loaded(repository string) *serverconfig.Config {
 	return f.config[desired.ServerName(repository)]
 }
 
+// loadedAt is the same of a server that does not run beside the tenant.
+func (f *fakeServer) loadedAt(at desired.Place) *serverconfig.Config { return f.loaded(at.Base) }
+
 // targets is PodTargets for a cluster without pods.
 func (f *fakeServer) targets(repo *v1alpha1.LFSRepository, _ []corev1.Pod) []poll.Target {
-	name := desired.ServerName(repo.Name)
+	at := serverOf(repo)
+	name := desired.ServerName(at.Base)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.where[name] = at.Namespace
 	return []poll.Target{{Name: name, URL: f.http.URL + "/" + name}}
 }
 
@@ -105,7 +122,7 @@ func (f *fakeServer) answer(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeServer) load(name string) {
 	var m corev1.ConfigMap
-	if err := f.w.c.Get(background, client.ObjectKey{Namespace: f.w.ns, Name: name}, &m); err != nil {
+	if err := f.w.c.Get(background, client.ObjectKey{Namespace: f.where[name], Name: name}, &m); err != nil {
 		return
 	}
 	raw := []byte(m.Data[desired.ConfigFile])
@@ -116,17 +133,19 @@ func (f *fakeServer) load(name string) {
 	f.config[name], f.hash[name] = config, serverconfig.Hash(raw)
 }
 
-// startKubelet makes every Deployment of the namespace available, as controller
+// startKubelet makes every Deployment of the world available, as controller
 // and kubelet would.
 func startKubelet(w *world) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for w.t.Context().Err() == nil {
-			var list appsv1.DeploymentList
-			if err := w.c.List(w.t.Context(), &list, client.InNamespace(w.ns)); err == nil {
-				for i := range list.Items {
-					runPods(w, &list.Items[i])
+			for _, namespace := range w.namespaces() {
+				var list appsv1.DeploymentList
+				if err := w.c.List(w.t.Context(), &list, client.InNamespace(namespace)); err == nil {
+					for i := range list.Items {
+						runPods(w, &list.Items[i])
+					}
 				}
 			}
 			time.Sleep(20 * time.Millisecond)

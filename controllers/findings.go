@@ -131,17 +131,17 @@ func (p *pass) jobFailure(component string, since time.Time, reported string) st
 	var newest *batchv1.Job
 	for i := range p.jobs {
 		job := &p.jobs[i]
-		if job.Labels[desired.LabelComponent] != component {
+		if kind := job.Labels[desired.LabelComponent]; kind != component && !(kind == desired.ComponentSweep && component == desired.ComponentGC) {
 			continue
 		}
 		if done, _ := jobFinished(job); done == "" {
 			continue
 		}
-		if newest == nil || newest.CreationTimestamp.Before(&job.CreationTimestamp) {
+		if newest == nil || newest.CreationTimestamp.Before(&job.CreationTimestamp) || runOf(job) == newest.Name {
 			newest = job
 		}
 	}
-	if newest == nil || newest.Name == reported {
+	if newest == nil || runOf(newest) == reported {
 		return ""
 	}
 	done, message := jobFinished(newest)

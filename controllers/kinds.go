@@ -6,6 +6,7 @@ import (
 )
 
 var (
+	namespaceKind  = corev1.SchemeGroupVersion.WithKind("Namespace")
 	podKind        = corev1.SchemeGroupVersion.WithKind("Pod")
 	deploymentKind = appsv1.SchemeGroupVersion.WithKind("Deployment")
 )

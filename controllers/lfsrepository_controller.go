@@ -40,6 +40,8 @@ type LFSRepositoryReconciler struct {
 	Install desired.Install
 	// Targets are the servers to poll; PodTargets in a cluster.
 	Targets func(*v1alpha1.LFSRepository, []corev1.Pod) []poll.Target
+	// Watched tells whether the operator looks after a namespace.
+	Watched func(namespace string) bool
 	// Clock tells the time.
 	Clock clock.PassiveClock
 
@@ -52,6 +54,8 @@ type LFSRepositoryReconciler struct {
 // +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsrepositories,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsrepositories/status,verbs=update
 // +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsrepositories/finalizers,verbs=update
+// +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsstores,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch;create;patch;delete
@@ -69,7 +73,9 @@ func (r *LFSRepositoryReconciler) steps(p *pass) []step {
 	}
 	return []step{
 		{"supported", r.supported},
+		{"store", r.store},
 		{"policy", r.policy},
+		{"limits", r.limits},
 		{"location", r.location},
 		{"finalizer", r.finalizer},
 		{"credentials", r.credentials},
@@ -85,6 +91,7 @@ func (r *LFSRepositoryReconciler) steps(p *pass) []step {
 		{"replaceSecrets", r.replaceSecrets},
 		{"checkHistory", r.checkHistory},
 		{"runGC", r.runGC},
+		{"sweep", r.sweep},
 	}
 }
 

@@ -120,9 +120,14 @@ func TestDelete(t *testing.T) {
 // job waits for a Job.
 func (w *world) job(name string) *batchv1.Job {
 	w.t.Helper()
+	return w.jobIn(w.ns, name)
+}
+
+func (w *world) jobIn(namespace, name string) *batchv1.Job {
+	w.t.Helper()
 	job := &batchv1.Job{}
 	w.eventually("Job "+name, func() string {
-		if err := w.c.Get(w.t.Context(), client.ObjectKey{Namespace: w.ns, Name: name}, job); err != nil {
+		if err := w.c.Get(w.t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, job); err != nil {
 			return err.Error()
 		}
 		return ""
@@ -137,7 +142,7 @@ func (w *world) finish(job *batchv1.Job, how batchv1.JobConditionType, words str
 	if words != "" {
 		labels := job.Spec.Template.Labels
 		pod := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, GenerateName: job.Name + "-", Labels: labels},
+			ObjectMeta: metav1.ObjectMeta{Namespace: job.Namespace, GenerateName: job.Name + "-", Labels: labels},
 			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "x", Image: "x"}}},
 		}
 		pod.Labels[batchv1.JobNameLabel] = job.Name

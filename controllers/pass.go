@@ -27,6 +27,11 @@ type pass struct {
 	set     desired.Set
 	// unsupported fields of the spec, blocking ones first.
 	unsupported []v1alpha1.UnsupportedField
+	// purges is true while a deletion takes the data along.
+	purges bool
+	// retained says why data stays that should have been deleted, to be told
+	// when the resource goes.
+	retained string
 	// persist is set by steps whose findings must be in the cluster before others act on them.
 	persist bool
 

@@ -40,6 +40,8 @@ type Options struct {
 	Install desired.Install
 	// Concurrency is how many LFSRepositories are reconciled at the same time.
 	Concurrency int
+	// Namespaces that are looked after; none: all.
+	Namespaces []string
 	// Targets overrides whom to poll; nil: PodTargets.
 	Targets func(*v1alpha1.LFSRepository, []corev1.Pod) []poll.Target
 }
@@ -57,12 +59,15 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 			Writer: mgr.GetClient(),
 			Cache:  metadataReader{mgr.GetClient()},
 			Direct: mgr.GetAPIReader(),
+
+			UIDLabel: v1alpha1.LabelRepositoryUID,
 		},
 		Poller:   poller,
 		Recorder: mgr.GetEventRecorder(fieldManager),
 		Master:   opts.Master,
 		Install:  opts.Install,
 		Targets:  opts.Targets,
+		Watched:  watched(opts.Namespaces),
 		Clock:    clock.RealClock{},
 	}
 	if r.Targets == nil {
@@ -76,7 +81,9 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 		For(&v1alpha1.LFSRepository{}, builder.WithPredicates(specChanged())).
 		Watches(&appsv1.Deployment{}, toRepository).
 		Watches(&corev1.Pod{}, toRepository, builder.WithPredicates(podChanged())).
-		Watches(&batchv1.Job{}, toRepository)
+		Watches(&batchv1.Job{}, toRepository).
+		Watches(&v1alpha1.LFSStore{}, handler.EnqueueRequestsFromMapFunc(r.repositoriesOfStore), builder.WithPredicates(specChanged())).
+		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.repositoriesInNamespace), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, child := range metadataOnly() {
 		b = b.WatchesMetadata(child, toRepository)
 	}
@@ -112,7 +119,11 @@ func repositoryOf(_ context.Context, o client.Object) []reconcile.Request {
 	if name == "" {
 		return nil
 	}
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
+	namespace := o.GetLabels()[v1alpha1.LabelRepositoryNamespace]
+	if namespace == "" {
+		namespace = o.GetNamespace()
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
 }
 
 // specChanged drops the events of our own status writes.

@@ -9,23 +9,33 @@ import (
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 )
 
-// finalizer is there exactly while the data is to be deleted with the resource,
-// and before anything is written to the store.
+// ourFinalizers are all that the operator sets.
+var ourFinalizers = []string{v1alpha1.FinalizerData, v1alpha1.FinalizerServer}
+
+// finalizer sets one exactly while the data is to be deleted with the resource,
+// and one where owner references do not reach what runs; both before anything is
+// written there.
 func (r *LFSRepositoryReconciler) finalizer(ctx context.Context, p *pass) error {
-	wanted := p.repo.Spec.DeletionPolicy == v1alpha1.DeletionDelete
-	if controllerutil.ContainsFinalizer(p.repo, v1alpha1.FinalizerData) == wanted {
-		return nil
-	}
-	if wanted {
-		return r.patchFinalizers(ctx, p, controllerutil.AddFinalizer)
-	}
-	return r.patchFinalizers(ctx, p, controllerutil.RemoveFinalizer)
+	return r.patchFinalizers(ctx, p, map[string]bool{
+		v1alpha1.FinalizerData:   p.repo.Spec.DeletionPolicy == v1alpha1.DeletionDelete,
+		v1alpha1.FinalizerServer: p.in.Apart(),
+	})
 }
 
 // patchFinalizers changes the finalizers in the cluster and in the pass.
-func (r *LFSRepositoryReconciler) patchFinalizers(ctx context.Context, p *pass, change func(client.Object, string) bool) error {
+func (r *LFSRepositoryReconciler) patchFinalizers(ctx context.Context, p *pass, wanted map[string]bool) error {
 	patched := p.live.DeepCopy()
-	change(patched, v1alpha1.FinalizerData)
+	changed := false
+	for _, finalizer := range ourFinalizers {
+		change := controllerutil.RemoveFinalizer
+		if wanted[finalizer] {
+			change = controllerutil.AddFinalizer
+		}
+		changed = change(patched, finalizer) || changed
+	}
+	if !changed {
+		return nil
+	}
 	patch := client.MergeFromWithOptions(p.live, client.MergeFromWithOptimisticLock{})
 	if err := r.Patch(ctx, patched, patch, client.FieldOwner(fieldManager)); err != nil {
 		return client.IgnoreNotFound(err)

@@ -11,7 +11,7 @@ import (
 // waits for a server that can take the scan.
 func (r *LFSRepositoryReconciler) runGC(ctx context.Context, p *pass) error {
 	request := p.repo.Annotations[v1alpha1.AnnotationRunGC]
-	if request == "" || p.repo.Spec.Suspend || !p.server.inForce || !p.storeReady() {
+	if request == "" || p.repo.Spec.Suspend || p.in.Store != nil && p.in.Store.SuspendsGC() || !p.server.inForce || !p.storeReady() {
 		return nil
 	}
 	if p.repo.Status.GC != nil && p.repo.Status.GC.LastHandledRequest == request {

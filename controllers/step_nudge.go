@@ -23,7 +23,7 @@ const annotationMounts = "lfs-operator.dev/mounts"
 // still works by something older gets an annotation, once per change.
 func (r *LFSRepositoryReconciler) nudge(ctx context.Context, p *pass) error {
 	mounts := p.set.ConfigHash
-	if keys := secretRecord(p.repo, desired.KeysSecretName(p.repo.Name)); keys != nil {
+	if keys := secretRecord(p.repo, desired.KeysSecretName(p.in.Server().Base)); keys != nil {
 		mounts += "." + keys.UID
 	}
 	mem := r.memory.of(p.key(), p.repo.UID)

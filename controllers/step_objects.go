@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -50,6 +51,19 @@ func (r *LFSRepositoryReconciler) apply(ctx context.Context, p *pass) error {
 
 // prune removes what earlier generations of the spec wanted.
 func (r *LFSRepositoryReconciler) prune(ctx context.Context, p *pass) error {
-	labels := map[string]string{v1alpha1.LabelRepositoryUID: string(p.repo.UID)}
-	return r.sortErrors(p, r.Applier.Prune(ctx, p.live, labels, childKinds, p.set.All()))
+	var errs []error
+	for _, namespace := range p.namespaces() {
+		errs = append(errs, r.Applier.Prune(ctx, p.live, namespace, p.mine(), childKinds, p.set.All()))
+	}
+	return r.sortErrors(p, errors.Join(errs...))
+}
+
+// mine are the labels of all that belongs to the repository.
+func (p *pass) mine() map[string]string {
+	return map[string]string{v1alpha1.LabelRepositoryUID: string(p.repo.UID)}
+}
+
+// namespaces that hold something of the repository's.
+func (p *pass) namespaces() []string {
+	return slices.Compact([]string{p.in.Tenant().Namespace, p.in.Server().Namespace})
 }

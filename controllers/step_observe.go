@@ -9,36 +9,35 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
 )
 
 // observe reads Deployment, pods and Jobs from the cache.
 func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
 	deployment := &appsv1.Deployment{}
-	key := client.ObjectKey{Namespace: p.repo.Namespace, Name: desired.ServerName(p.repo.Name)}
+	at := p.in.Server()
+	key := client.ObjectKey{Namespace: at.Namespace, Name: desired.ServerName(at.Base)}
 	switch err := r.Get(ctx, key, deployment); {
-	case err == nil && metav1.IsControlledBy(deployment, p.live):
+	case err == nil && r.Applier.Owns(p.live, deployment):
 		p.deployment = deployment
 	case err != nil && !apierrors.IsNotFound(err):
 		return err
 	}
-	mine := []client.ListOption{
-		client.InNamespace(p.repo.Namespace),
-		client.MatchingLabels{v1alpha1.LabelRepositoryUID: string(p.repo.UID)},
+	p.pods, p.jobs, p.observed = nil, nil, true
+	for _, namespace := range p.namespaces() {
+		mine := []client.ListOption{client.InNamespace(namespace), client.MatchingLabels(p.mine())}
+		var pods corev1.PodList
+		if err := r.List(ctx, &pods, mine...); err != nil {
+			return err
+		}
+		var jobs batchv1.JobList
+		if err := r.List(ctx, &jobs, mine...); err != nil {
+			return err
+		}
+		p.pods, p.jobs = append(p.pods, pods.Items...), append(p.jobs, jobs.Items...)
 	}
-	var pods corev1.PodList
-	if err := r.List(ctx, &pods, mine...); err != nil {
-		return err
-	}
-	var jobs batchv1.JobList
-	if err := r.List(ctx, &jobs, mine...); err != nil {
-		return err
-	}
-	p.pods, p.jobs, p.observed = pods.Items, jobs.Items, true
 	slices.SortFunc(p.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.jobs, func(a, b batchv1.Job) int { return cmp.Compare(a.Name, b.Name) })
 	return nil

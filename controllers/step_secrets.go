@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,9 @@ func (r *LFSRepositoryReconciler) planSecrets(ctx context.Context, p *pass) erro
 		case err != nil:
 			return err
 		case free:
-			records = append(records, v1alpha1.SecretStatus{Name: s.Name(), Revision: s.Revision, TokenGeneration: s.TokenGeneration})
+			records = append(records, v1alpha1.SecretStatus{
+				Name: s.Name(), Namespace: elsewhere(p, s), Revision: s.Revision, TokenGeneration: s.TokenGeneration,
+			})
 			p.persist = true
 		}
 	}
@@ -72,6 +75,14 @@ func (r *LFSRepositoryReconciler) planSecrets(ctx context.Context, p *pass) erro
 	}
 	p.repo.Status.Secrets = records
 	return nil
+}
+
+// elsewhere is the namespace of a Secret that is not in the repository's own.
+func elsewhere(p *pass, s desired.Secret) string {
+	if s.Object.Namespace == p.repo.Namespace {
+		return ""
+	}
+	return s.Object.Namespace
 }
 
 // nameIsFree asks by a dry run whether a Secret could be created. One that is
@@ -157,7 +168,7 @@ func (r *LFSRepositoryReconciler) replaceSecrets(ctx context.Context, p *pass) e
 // lag, so neither is done twice in quick succession.
 func (r *LFSRepositoryReconciler) mistrustKeys(p *pass) {
 	mem := r.memory.of(p.key(), p.repo.UID)
-	name := desired.KeysSecretName(p.repo.Name)
+	name := desired.KeysSecretName(p.in.Server().Base)
 	record := secretRecord(p.repo, name)
 	if p.server.store == nil || record == nil {
 		return
@@ -182,7 +193,7 @@ func (r *LFSRepositoryReconciler) mistrustKeys(p *pass) {
 // deleteSecret deletes exactly the Secret that was recorded. It is false when
 // somebody else's stands in its place.
 func (r *LFSRepositoryReconciler) deleteSecret(ctx context.Context, p *pass, record v1alpha1.SecretStatus) (bool, error) {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.repo.Namespace, Name: record.Name}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: cmp.Or(record.Namespace, p.repo.Namespace), Name: record.Name}}
 	var opts []client.DeleteOption
 	if record.UID != "" {
 		opts = append(opts, client.Preconditions{UID: ptr.To(types.UID(record.UID))})

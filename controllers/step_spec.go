@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
@@ -28,7 +27,14 @@ func (r *LFSRepositoryReconciler) supported(_ context.Context, p *pass) error {
 func (r *LFSRepositoryReconciler) policy(_ context.Context, p *pass) error {
 	p.in.Repository = p.live
 	p.in.Install = r.Install
-	p.in.Policy = v1alpha1.ResolvePolicy(p.live, nil)
+	var defaults *v1alpha1.PolicyDefaults
+	if p.in.Store != nil {
+		defaults = p.in.Store.PolicyDefaults()
+	}
+	p.in.Policy = v1alpha1.ResolvePolicy(p.live, defaults)
+	if p.in.Store != nil && len(p.in.Store.Exceeds(p.live, p.in.Policy)) > 0 {
+		return nil // the policy in force is the one before
+	}
 	p.repo.Status.Policy = p.in.Policy.DeepCopy()
 	return nil
 }
@@ -37,7 +43,7 @@ func (r *LFSRepositoryReconciler) policy(_ context.Context, p *pass) error {
 // on status says it, whatever becomes of the spec.
 func (r *LFSRepositoryReconciler) location(_ context.Context, p *pass) error {
 	if p.repo.Status.Location == nil {
-		p.repo.Status.Location = resolveLocation(p.repo)
+		p.repo.Status.Location = resolveLocation(p.repo, p.in.Store)
 		p.persist = true
 	}
 	p.in.Location = *p.repo.Status.Location
@@ -46,10 +52,14 @@ func (r *LFSRepositoryReconciler) location(_ context.Context, p *pass) error {
 	return nil
 }
 
-func resolveLocation(repo *v1alpha1.LFSRepository) *v1alpha1.Location {
+func resolveLocation(repo *v1alpha1.LFSRepository, store *v1alpha1.LFSStore) *v1alpha1.Location {
+	if store != nil {
+		location := store.Place(repo)
+		return &location
+	}
 	prefix := repo.Spec.Prefix
 	if prefix == "" {
-		prefix = fmt.Sprintf("%s/%s-%s/", repo.Namespace, repo.Name, repo.UID)
+		prefix = v1alpha1.Expand(v1alpha1.DefaultPrefixTemplate, repo.Namespace, repo.Name, repo.UID)
 	}
 	return &v1alpha1.Location{Endpoint: repo.Spec.Storage.Endpoint, Bucket: repo.Spec.Bucket, Prefix: prefix}
 }

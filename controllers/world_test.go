@@ -31,6 +31,7 @@ import (
 type world struct {
 	t      *testing.T
 	ns     string
+	others []string      // further namespaces that the operator looks after
 	c      client.Client // of a person: sees and does everything
 	spy    *spy          // what the operator does
 	events *recorder
@@ -46,7 +47,10 @@ var testSchedule = poll.Schedule{
 }
 
 // newWorld makes a namespace and starts an operator for it.
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOf(t) }
+
+// newWorldOf has further namespaces, of which the operator knows.
+func newWorldOf(t *testing.T, others ...string) *world {
 	t.Helper()
 	t.Parallel()
 	c, err := client.New(restConfig(t), client.Options{Scheme: testScheme(t)})
@@ -54,14 +58,21 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, ns: namespaceFor(t), c: c, events: &recorder{}}
-	if err := c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.ns}}); err != nil {
-		t.Fatal(err)
+	for _, other := range others {
+		w.others = append(w.others, w.ns+"-"+other)
+	}
+	for _, name := range w.namespaces() {
+		if err := c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.server = newFakeServer(w)
 	startKubelet(w)
 	w.start()
 	return w
 }
+
+func (w *world) namespaces() []string { return append([]string{w.ns}, w.others...) }
 
 // start runs an operator, as after a restart: it remembers nothing.
 func (w *world) start() { w.startWithKey("a key for tests") }
@@ -72,7 +83,7 @@ func (w *world) startWithKey(secret string) {
 	mgr, err := ctrl.NewManager(operatorConfig(w.t), ctrl.Options{
 		Scheme:     testScheme(w.t),
 		Logger:     testLogger(w.t),
-		Cache:      CacheOptions([]string{w.ns}),
+		Cache:      CacheOptions(w.namespaces()),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 		NewClient: func(config *rest.Config, options client.Options) (client.Client, error) {
@@ -94,6 +105,7 @@ func (w *world) startWithKey(secret string) {
 		Install:     desired.Install{Image: "lfs-operator:test", OperatorNamespace: "lfs-operator-system", ClusterDomain: "cluster.local"},
 		Concurrency: 2,
 		Targets:     w.server.targets,
+		Namespaces:  w.namespaces(),
 	})
 	if err != nil {
 		w.t.Fatal(err)

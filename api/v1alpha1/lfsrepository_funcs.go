@@ -42,8 +42,6 @@ func (s *LFSRepositorySpec) UnsupportedFields() []UnsupportedField {
 	}
 	const without = "the repository works as if it were left out"
 
-	check(s.StoreRef != nil, true, "spec.storeRef", "describe the object store in a new LFSRepository's spec.storage")
-	check(s.StoreRef == nil && s.Storage == nil, true, "spec.storage", "describe the object store in a new LFSRepository's spec.storage; there is no default LFSStore yet")
 	check(s.AdoptFrom != nil, true, "spec.adoptFrom", "leave it out in a new LFSRepository, and push the objects again")
 	check(s.Transfer == TransferProxy, true, "spec.transfer", "set it to Direct, and spec.storage.publicEndpoint to an address that clients reach")
 

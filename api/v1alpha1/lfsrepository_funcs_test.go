@@ -28,8 +28,8 @@ func TestUnsupportedFields(t *testing.T) {
 				s.GC = &GarbageCollection{Rules: []GCRule{{Suffix: ".ckpt"}}}
 			}),
 		},
-		"an admin's store":  {spec: LFSRepositorySpec{StoreRef: &StoreReference{Name: "standard"}}, wantBlocking: []string{"spec.storeRef"}},
-		"the default store": {wantBlocking: []string{"spec.storage"}},
+		"an admin's store":  {spec: LFSRepositorySpec{StoreRef: &StoreReference{Name: "standard"}}},
+		"the default store": {},
 		"proxy":             {spec: own(func(s *LFSRepositorySpec) { s.Transfer = TransferProxy }), wantBlocking: []string{"spec.transfer"}},
 		"adoption and all that only waits": {
 			spec: own(func(s *LFSRepositorySpec) {

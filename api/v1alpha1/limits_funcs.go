@@ -37,6 +37,7 @@ func (s *LFSStore) Exceeds(repo *LFSRepository, policy EffectivePolicy) []Excess
 	if server := repo.Spec.Server; server != nil && server.Resources != nil {
 		c.add("spec.server.resources", "set", "none", "leave it out; the LFSStore says what its servers get")
 	}
+	c.keys(repo)
 	limits := s.Spec.Limits
 	if limits == nil {
 		return c.found
@@ -81,6 +82,25 @@ const (
 	minBucketName = 3
 	maxBucketName = 63
 )
+
+// keys of token issuers would be mounted where the server runs: a tenant must not
+// choose among the Secrets of the administrator's namespace.
+func (c *excesses) keys(repo *LFSRepository) {
+	if repo.Spec.Access == nil || repo.Spec.Access.JWT == nil {
+		return
+	}
+	for i, issuer := range repo.Spec.Access.JWT.Issuers {
+		field := fmt.Sprintf("spec.access.jwt.issuers[%d]", i)
+		if issuer.KeySecretRef != nil {
+			c.add(field+".keySecretRef", issuer.KeySecretRef.Name, noSecrets, "name the issuer by its url")
+		}
+		if issuer.CASecretRef != nil {
+			c.add(field+".caSecretRef", issuer.CASecretRef.Name, noSecrets, "use an issuer with a certificate that everybody trusts")
+		}
+	}
+}
+
+const noSecrets = "no Secrets there, because the server runs in another namespace"
 
 func (c *excesses) quantities(field string, value *EffectiveQuantity, least, most *resource.Quantity) {
 	if value == nil {

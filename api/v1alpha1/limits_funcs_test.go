@@ -101,6 +101,11 @@ func TestNoLimits(t *testing.T) {
 	if found := store.Exceeds(repo, ResolvePolicy(repo, store.PolicyDefaults())); found != nil {
 		t.Errorf("found %v", found)
 	}
+	repo.Spec.Access.JWT = &JWTAccess{Issuers: []JWTIssuer{{Name: "a", URL: "https://issuer.example"}, {Name: "b", KeySecretRef: &LocalReference{Name: "admins-own"}, CASecretRef: &LocalReference{Name: "admins-own"}}}}
+	if found := store.Exceeds(repo, ResolvePolicy(repo, store.PolicyDefaults())); len(found) != 2 || found[0].Field != "spec.access.jwt.issuers[1].keySecretRef" || found[1].Field != "spec.access.jwt.issuers[1].caSecretRef" {
+		t.Errorf("a Secret of the administrator's: %v", found)
+	}
+	repo.Spec.Access.JWT = nil
 	repo.Namespace = strings.Repeat("a", 60)
 	if found := store.Exceeds(repo, ResolvePolicy(repo, store.PolicyDefaults())); len(found) != 1 || found[0].Field != "spec.bucket" {
 		t.Errorf("a bucket name of 70 characters: %v", found)

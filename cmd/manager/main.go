@@ -80,6 +80,7 @@ func options(ctx context.Context, f *flags, config *rest.Config, scheme *runtime
 	return controllers.Options{
 		Master:      master,
 		Concurrency: f.concurrency,
+		Namespaces:  f.namespaces(),
 		Install: desired.Install{
 			Image:             f.serverImage,
 			OperatorNamespace: f.namespace,

@@ -25,6 +25,10 @@ type Applier struct {
 	Cache client.Reader
 	// Direct reads metadata from the API server.
 	Direct client.Reader
+	// UIDLabel holds the owner's UID on objects in other namespaces than the
+	// owner's, where owner references cannot reach. Only who may write in those
+	// namespaces could forge it.
+	UIDLabel string
 
 	memory memory
 }

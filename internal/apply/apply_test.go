@@ -238,7 +238,7 @@ func TestPrune(t *testing.T) {
 	}
 	kinds := []schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("ConfigMap")}
 	for range 2 {
-		if err := f.a.Prune(t.Context(), f.owner, labels, kinds, []runtime.ApplyConfiguration{keep}); err != nil {
+		if err := f.a.Prune(t.Context(), f.owner, f.owner.Namespace, labels, kinds, []runtime.ApplyConfiguration{keep}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -53,10 +53,18 @@ func (a *Applier) guard(ctx context.Context, owner metav1.Object, ref Ref) (*met
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", ref, err)
 	}
-	if !metav1.IsControlledBy(live, owner) {
+	if !a.Owns(owner, live) {
 		return nil, foreign(owner, ref, live)
 	}
 	return live, nil
+}
+
+// Owns is true for an object that the owner has made.
+func (a *Applier) Owns(owner, live metav1.Object) bool {
+	if live.GetNamespace() != owner.GetNamespace() {
+		return a.UIDLabel != "" && live.GetLabels()[a.UIDLabel] == string(owner.GetUID())
+	}
+	return metav1.IsControlledBy(live, owner)
 }
 
 func foreign(owner metav1.Object, ref Ref, live metav1.Object) *ForeignError {

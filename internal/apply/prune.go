@@ -12,9 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Prune deletes the owner's objects of these kinds that are not in the set. It
-// looks for them by label and deletes only what the owner controls.
-func (a *Applier) Prune(ctx context.Context, owner metav1.Object, labels map[string]string, kinds []schema.GroupVersionKind, set []runtime.ApplyConfiguration) error {
+// Prune deletes the owner's objects of these kinds in a namespace that are not
+// in the set. It looks for them by label and deletes only what is the owner's.
+func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace string, labels map[string]string, kinds []schema.GroupVersionKind, set []runtime.ApplyConfiguration) error {
 	keep := map[Ref]bool{}
 	for _, config := range set {
 		w, err := newWanted(config)
@@ -25,22 +25,22 @@ func (a *Applier) Prune(ctx context.Context, owner metav1.Object, labels map[str
 	}
 	var errs []error
 	for _, kind := range kinds {
-		errs = append(errs, a.pruneKind(ctx, owner, labels, kind, keep))
+		errs = append(errs, a.pruneKind(ctx, owner, client.InNamespace(namespace), labels, kind, keep))
 	}
 	return errors.Join(errs...)
 }
 
-func (a *Applier) pruneKind(ctx context.Context, owner metav1.Object, labels map[string]string, kind schema.GroupVersionKind, keep map[Ref]bool) error {
+func (a *Applier) pruneKind(ctx context.Context, owner metav1.Object, namespace client.InNamespace, labels map[string]string, kind schema.GroupVersionKind, keep map[Ref]bool) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-	if err := a.Cache.List(ctx, list, client.InNamespace(owner.GetNamespace()), client.MatchingLabels(labels)); err != nil {
+	if err := a.Cache.List(ctx, list, namespace, client.MatchingLabels(labels)); err != nil {
 		return fmt.Errorf("listing %s: %w", kind.Kind, err)
 	}
 	var errs []error
 	for i := range list.Items {
 		o := &list.Items[i]
 		ref := Ref{GroupVersionKind: kind, NamespacedName: client.ObjectKeyFromObject(o)}
-		if keep[ref] || !metav1.IsControlledBy(o, owner) || o.DeletionTimestamp != nil {
+		if keep[ref] || !a.Owns(owner, o) || o.DeletionTimestamp != nil {
 			continue
 		}
 		errs = append(errs, a.delete(ctx, ref, o))
@@ -54,7 +54,7 @@ func (a *Applier) Delete(ctx context.Context, owner metav1.Object, ref Ref) erro
 	if err := a.Cache.Get(ctx, ref.NamespacedName, live); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if !metav1.IsControlledBy(live, owner) || live.DeletionTimestamp != nil {
+	if !a.Owns(owner, live) || live.DeletionTimestamp != nil {
 		return nil
 	}
 	return a.delete(ctx, ref, live)

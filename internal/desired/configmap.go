@@ -7,11 +7,10 @@ import (
 // ConfigFile is the key of the server's configuration in the ConfigMap.
 const ConfigFile = "config.yaml"
 
-// configMap holds the server's configuration. It carries no secret.
-func configMap(in Inputs, rendered []byte) *corev1ac.ConfigMapApplyConfiguration {
-	repo := in.Repository
-	return corev1ac.ConfigMap(ServerName(repo.Name), repo.Namespace).
-		WithLabels(Labels(repo, ComponentServer)).
-		WithOwnerReferences(ownerReference(repo)).
+// configMap holds the configuration of the programs in a place. It carries no secret.
+func configMap(in Inputs, at Place, component string, rendered []byte) *corev1ac.ConfigMapApplyConfiguration {
+	return corev1ac.ConfigMap(ServerName(at.Base), at.Namespace).
+		WithLabels(in.labels(at, component)).
+		WithOwnerReferences(in.owners(at)...).
 		WithData(map[string]string{ConfigFile: string(rendered)})
 }

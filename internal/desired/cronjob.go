@@ -9,22 +9,22 @@ import (
 // any history, because it reports what lies in the store; the report says that
 // nothing can be deleted.
 func cronJob(in Inputs) *batchv1ac.CronJobApplyConfiguration {
-	repo := in.Repository
+	repo, at := in.Repository, in.Tenant()
 	spec := batchv1ac.CronJobSpec().
 		WithSchedule(in.Policy.Schedule.Value).
 		WithConcurrencyPolicy(batchv1.ForbidConcurrent).
-		WithSuspend(repo.Spec.Suspend).
+		WithSuspend(repo.Spec.Suspend || in.gcSuspended()).
 		WithStartingDeadlineSeconds(3600).
 		WithSuccessfulJobsHistoryLimit(1).
 		WithFailedJobsHistoryLimit(1).
 		WithJobTemplate(batchv1ac.JobTemplateSpec().
-			WithLabels(Labels(repo, ComponentGC)).
+			WithLabels(in.labels(at, ComponentGC)).
 			WithSpec(gcJob(in)))
 	if gc := repo.Spec.GC; gc != nil && gc.TimeZone != "" {
 		spec.WithTimeZone(gc.TimeZone)
 	}
-	return batchv1ac.CronJob(GCName(repo.Name), repo.Namespace).
-		WithLabels(Labels(repo, ComponentGC)).
-		WithOwnerReferences(ownerReference(repo)).
+	return batchv1ac.CronJob(GCName(at.Base), at.Namespace).
+		WithLabels(in.labels(at, ComponentGC)).
+		WithOwnerReferences(in.owners(at)...).
 		WithSpec(spec)
 }

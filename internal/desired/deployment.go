@@ -10,7 +10,6 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
-	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
@@ -27,37 +26,33 @@ const (
 // must change: configuration and Secrets are mounted, and the server reloads
 // them by itself, so no hash of theirs stands in the template.
 func deployment(in Inputs) *appsv1ac.DeploymentApplyConfiguration {
-	repo := in.Repository
-	return appsv1ac.Deployment(ServerName(repo.Name), repo.Namespace).
-		WithLabels(Labels(repo, ComponentServer)).
-		WithOwnerReferences(ownerReference(repo)).
+	at := in.Server()
+	return appsv1ac.Deployment(ServerName(at.Base), at.Namespace).
+		WithLabels(in.labels(at, ComponentServer)).
+		WithOwnerReferences(in.owners(at)...).
 		WithSpec(appsv1ac.DeploymentSpec().
-			WithReplicas(replicas(repo)).
+			WithReplicas(replicas(in)).
 			WithRevisionHistoryLimit(keepReplicaSets).
-			WithSelector(metav1ac.LabelSelector().WithMatchLabels(SelectorLabels(repo.Name, ComponentServer))).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(SelectorLabels(at.Base, ComponentServer))).
 			WithStrategy(appsv1ac.DeploymentStrategy().
 				WithType(appsv1.RollingUpdateDeploymentStrategyType).
 				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
 					WithMaxUnavailable(intstr.FromInt32(0)).
 					WithMaxSurge(intstr.FromInt32(1)))).
-			WithTemplate(podTemplate(in, ComponentServer, serverPod(in))))
+			WithTemplate(podTemplate(in, at, ComponentServer, serverPod(in))))
 }
 
 // replicas is what the Deployment should have; none while suspended.
-func replicas(repo *v1alpha1.LFSRepository) int32 {
-	switch {
-	case repo.Spec.Suspend:
+func replicas(in Inputs) int32 {
+	if in.Repository.Spec.Suspend {
 		return 0
-	case repo.Spec.Server != nil && repo.Spec.Server.Replicas != nil:
-		return *repo.Spec.Server.Replicas
-	default:
-		return v1alpha1.DefaultReplicas
 	}
+	return in.Policy.Replicas.Value
 }
 
 func serverPod(in Inputs) *corev1ac.PodSpecApplyConfiguration {
-	mounts := slices.Concat([]mount{configMount(in), keysMount(in)}, storeMounts(in), jwtMounts(in))
-	server := container(in, ContainerServer, serverResources(in.Repository), "serve").
+	mounts := slices.Concat([]mount{configMount(in.Server()), keysMount(in)}, storeMounts(in), jwtMounts(in))
+	server := container(in, ContainerServer, serverResources(in), "serve").
 		WithPorts(
 			corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(serverconfig.PortAPI).WithProtocol(corev1.ProtocolTCP),
 			corev1ac.ContainerPort().WithName(portAdmin).WithContainerPort(serverconfig.PortAdmin).WithProtocol(corev1.ProtocolTCP),
@@ -67,11 +62,11 @@ func serverPod(in Inputs) *corev1ac.PodSpecApplyConfiguration {
 		WithStartupProbe(probe("/readyz", 1, 60)).
 		WithReadinessProbe(probe("/readyz", 5, 2)).
 		WithLivenessProbe(probe("/healthz", 10, 6))
-	spec := podSpec(in).
+	spec := podSpec(in, in.Server()).
 		WithContainers(withMounts(server, mounts)).
 		WithTerminationGracePeriodSeconds(drainSeconds)
-	if replicas(in.Repository) > 1 {
-		spec.WithTopologySpreadConstraints(spread(in.Repository.Name))
+	if replicas(in) > 1 {
+		spec.WithTopologySpreadConstraints(spread(in.Server().Base))
 	}
 	return withVolumes(spec, mounts)
 }
@@ -85,11 +80,11 @@ func probe(path string, periodSeconds, failureThreshold int32) *corev1ac.ProbeAp
 }
 
 // spread puts replicas on different nodes where there are several.
-func spread(repository string) *corev1ac.TopologySpreadConstraintApplyConfiguration {
+func spread(base string) *corev1ac.TopologySpreadConstraintApplyConfiguration {
 	return corev1ac.TopologySpreadConstraint().
 		WithMaxSkew(1).
 		WithTopologyKey(corev1.LabelHostname).
 		WithWhenUnsatisfiable(corev1.ScheduleAnyway).
-		WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(SelectorLabels(repository, ComponentServer))).
+		WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(SelectorLabels(base, ComponentServer))).
 		WithMatchLabelKeys(appsv1.DefaultDeploymentUniqueLabelKey)
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,7 @@ func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
 	return map[string]func(*v1alpha1.LFSRepository, *Inputs){
 		"minimal": func(*v1alpha1.LFSRepository, *Inputs) {},
 		"full":    full,
+		"store":   inStore,
 		"suspended": func(r *v1alpha1.LFSRepository, _ *Inputs) {
 			r.Spec.Suspend = true
 			r.Spec.Server = &v1alpha1.Server{
@@ -127,6 +129,29 @@ func full(r *v1alpha1.LFSRepository, in *Inputs) {
 	in.Credentials.Tokens = append(in.Credentials.Tokens, Token{Name: "ci", Scope: v1alpha1.ScopeRead, Generation: 1, Value: "lfs_ci", ExpiresAt: &until})
 }
 
+// inStore lies in an administrator's store, whose words and the tenant's meet.
+func inStore(r *v1alpha1.LFSRepository, in *Inputs) {
+	r.Spec.Storage, r.Spec.Bucket = nil, ""
+	r.Spec.StoreRef = &v1alpha1.StoreReference{Name: "standard"}
+	r.Spec.History = []v1alpha1.HistorySource{{Name: "main", URL: "https://git.example.com/models.git", SecretRef: &v1alpha1.LocalReference{Name: "git-read"}}}
+	r.Spec.Server = &v1alpha1.Server{PodTemplate: &v1alpha1.PodTemplate{NodeSelector: map[string]string{"pool": "tenants"}}}
+	in.Store = &v1alpha1.LFSStore{
+		ObjectMeta: metav1.ObjectMeta{Name: "standard"},
+		Spec: v1alpha1.LFSStoreSpec{
+			Endpoint: "https://s3.internal.example.com", PublicEndpoint: "https://s3.example.com", ServerNamespace: "lfs-servers",
+			CredentialsSecretRef: v1alpha1.LocalReference{Name: "admin-credentials"}, CASecretRef: &v1alpha1.LocalReference{Name: "admin-ca"},
+			Bucket: "shared", CreateBuckets: true, ReadOnly: true, GC: &v1alpha1.StoreGC{Suspend: true},
+			Defaults: &v1alpha1.StoreDefaults{Replicas: ptr.To[int32](2), KeepVersions: ptr.To[int32](7)},
+			Server: &v1alpha1.StoreServer{
+				Resources:   &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("128Mi")}},
+				PodTemplate: &v1alpha1.PodTemplate{NodeSelector: map[string]string{"pool": "lfs"}},
+			},
+			Exposure: &v1alpha1.StoreExposure{Endpoints: []v1alpha1.StoreEndpoint{{HostTemplate: "{name}.{namespace}.lfs.example.com"}}},
+		},
+	}
+	in.Location = in.Store.Place(r)
+}
+
 // TestGolden compares everything that a repository becomes with a file.
 func TestGolden(t *testing.T) {
 	for name, change := range cases() {
@@ -134,7 +159,7 @@ func TestGolden(t *testing.T) {
 			repo := repository()
 			in := inputs(repo)
 			change(repo, &in)
-			in.Policy = v1alpha1.ResolvePolicy(repo, nil)
+			in.Policy = v1alpha1.ResolvePolicy(repo, layerOf(in.Store))
 			before := repo.DeepCopy()
 			golden(t, filepath.Join("testdata", name+".yaml"), render(t, in))
 			if diff := cmp.Diff(before, repo); diff != "" {
@@ -142,6 +167,13 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+func layerOf(store *v1alpha1.LFSStore) *v1alpha1.PolicyDefaults {
+	if store == nil {
+		return nil
+	}
+	return store.PolicyDefaults()
 }
 
 // render is every object as YAML, in the order in which they are made.
@@ -163,6 +195,9 @@ func render(t *testing.T, in Inputs) []byte {
 		all = append(all, o)
 	}
 	all = append(all, CheckJob(in, "attempt"), purge)
+	if in.Apart() {
+		all = append(all, SweepJob(in, "models-lfs-gc-1"))
+	}
 	var out bytes.Buffer
 	for _, o := range all {
 		raw, err := json.Marshal(o)
@@ -289,9 +324,13 @@ func TestRevisionFollowsContent(t *testing.T) {
 // TestNamesFit: the longest name of a repository still makes valid names.
 func TestNamesFit(t *testing.T) {
 	const longest = "a234567890b234567890c234567890d234567890"
+	apart := baseApart(&v1alpha1.LFSRepository{ObjectMeta: metav1.ObjectMeta{Namespace: strings.Repeat("n", 63), Name: longest}})
+	if len(apart) > len(longest) {
+		t.Errorf("%s has %d characters", apart, len(apart))
+	}
 	for _, name := range []string{
 		ServerName(longest), GCName(longest), GCJobName(longest, "x"), CheckJobName(longest, "x"),
-		PurgeJobName(longest), AccessSecretName(longest), KeysSecretName(longest), ScanSecretName(longest),
+		PurgeJobName(longest), SweepJobName(longest, "x"), AccessSecretName(longest), KeysSecretName(longest), ScanSecretName(longest),
 	} {
 		if len(name) > 63 {
 			t.Errorf("%s has %d characters", name, len(name))

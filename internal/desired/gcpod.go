@@ -23,11 +23,18 @@ const (
 // gcJob is one run of garbage collection: first a scan of the Git history, which
 // sees the Git credentials and not the store's, then the sweep, which sees the
 // store's and not Git's.
+//
+// Where the server does not run beside the tenant, the Job ends with the scan,
+// and [SweepJob] follows it there.
 func gcJob(in Inputs) *batchv1ac.JobSpecApplyConfiguration {
+	if in.Apart() {
+		return scanJob(in)
+	}
+	at := in.Tenant()
 	work := workMount(gcWorkSize)
-	scan := append([]mount{configMount(in), work}, scanMounts(in)...)
-	sweep := append([]mount{configMount(in), work}, storeMounts(in)...)
-	spec := podSpec(in).
+	scan := append([]mount{configMount(at), work}, scanMounts(in)...)
+	sweep := append([]mount{configMount(at), work}, storeMounts(in)...)
+	spec := podSpec(in, at).
 		WithRestartPolicy(corev1.RestartPolicyNever).
 		WithInitContainers(withMounts(gcContainer(in, ContainerScan, "scan"), scan)).
 		WithContainers(withMounts(gcContainer(in, ContainerSweep, "sweep"), sweep))
@@ -36,8 +43,47 @@ func gcJob(in Inputs) *batchv1ac.JobSpecApplyConfiguration {
 		WithActiveDeadlineSeconds(gcDeadlineSeconds).
 		WithTTLSecondsAfterFinished(gcKeepSeconds).
 		WithPodFailurePolicy(stoppedByGuard()).
-		WithTemplate(podTemplate(in, ComponentGC, withVolumes(spec, scan, sweep)))
+		WithTemplate(podTemplate(in, at, ComponentGC, withVolumes(spec, scan, sweep)))
 }
+
+// scanJob reads the history and reports it to the server.
+func scanJob(in Inputs) *batchv1ac.JobSpecApplyConfiguration {
+	at := in.Tenant()
+	mounts := append([]mount{configMount(at), workMount(gcWorkSize)}, scanMounts(in)...)
+	spec := podSpec(in, at).
+		WithRestartPolicy(corev1.RestartPolicyNever).
+		WithContainers(withMounts(gcContainer(in, ContainerScan, "scan"), mounts))
+	return batchv1ac.JobSpec().
+		WithBackoffLimit(1).
+		WithActiveDeadlineSeconds(gcDeadlineSeconds).
+		WithTTLSecondsAfterFinished(gcKeepSeconds).
+		WithTemplate(podTemplate(in, at, ComponentGC, withVolumes(spec, mounts)))
+}
+
+// SweepJob follows the Job of that name, which has scanned beside the tenant, and
+// bears the name of its run.
+func SweepJob(in Inputs, run string) *batchv1ac.JobApplyConfiguration {
+	at := in.Server()
+	mounts := append([]mount{configMount(at), workMount(gcWorkSize)}, storeMounts(in)...)
+	sweep := gcContainerOf(in, corev1ac.EnvVar().WithName(envRun).WithValue(run), ContainerSweep, "sweep")
+	spec := podSpec(in, at).
+		WithRestartPolicy(corev1.RestartPolicyNever).
+		WithContainers(withMounts(sweep, mounts))
+	return job(in, at, SweepJobName(at.Base, run), ComponentSweep).
+		WithLabels(map[string]string{LabelRun: run}).
+		WithOwnerReferences(in.owners(at)...).
+		WithSpec(batchv1ac.JobSpec().
+			WithBackoffLimit(1).
+			WithActiveDeadlineSeconds(gcDeadlineSeconds).
+			// It outlives the scan, which else would be taken for one that has
+			// not been acted on.
+			WithTTLSecondsAfterFinished(2 * gcKeepSeconds).
+			WithPodFailurePolicy(stoppedByGuard()).
+			WithTemplate(podTemplate(in, at, ComponentSweep, withVolumes(spec, mounts))))
+}
+
+// gcSuspended is true where the administrator has stopped garbage collection.
+func (in Inputs) gcSuspended() bool { return in.Store != nil && in.Store.SuspendsGC() }
 
 // stoppedByGuard ends a run for which a second attempt would end the same way.
 func stoppedByGuard() *batchv1ac.PodFailurePolicyApplyConfiguration {
@@ -56,10 +102,16 @@ const exitStopped int32 = 3
 // Job, whoever made it: the CronJob, the operator, or a person with
 // "kubectl create job --from".
 func gcContainer(in Inputs, name string, args ...string) *corev1ac.ContainerApplyConfiguration {
-	run := corev1ac.EnvVarSource().WithFieldRef(corev1ac.ObjectFieldSelector().
-		WithFieldPath("metadata.labels['batch.kubernetes.io/job-name']"))
+	run := corev1ac.EnvVar().WithName(envRun).WithValueFrom(corev1ac.EnvVarSource().WithFieldRef(corev1ac.ObjectFieldSelector().
+		WithFieldPath("metadata.labels['batch.kubernetes.io/job-name']")))
+	return gcContainerOf(in, run, name, args...)
+}
+
+const envRun = "LFS_RUN"
+
+func gcContainerOf(in Inputs, run *corev1ac.EnvVarApplyConfiguration, name string, args ...string) *corev1ac.ContainerApplyConfiguration {
 	return container(in, name, gcDefaults(), args...).WithEnv(
-		corev1ac.EnvVar().WithName("LFS_RUN").WithValueFrom(run),
+		run,
 		corev1ac.EnvVar().WithName("LFS_SERVER_URL").WithValue(adminURL(in)),
 		corev1ac.EnvVar().WithName("TMPDIR").WithValue(workDir),
 		corev1ac.EnvVar().WithName("HOME").WithValue(workDir),
@@ -68,5 +120,6 @@ func gcContainer(in Inputs, name string, args ...string) *corev1ac.ContainerAppl
 
 // adminURL is where scans report to.
 func adminURL(in Inputs) string {
-	return fmt.Sprintf("http://%s.%s.svc:%d", ServerName(in.Repository.Name), in.Repository.Namespace, serverconfig.PortAdmin)
+	at := in.Server()
+	return fmt.Sprintf("http://%s.%s.svc:%d", ServerName(at.Base), at.Namespace, serverconfig.PortAdmin)
 }

@@ -11,6 +11,8 @@ import (
 type Inputs struct {
 	// Repository is read, never changed.
 	Repository *v1alpha1.LFSRepository
+	// Store that the repository lies in; nil: storage of its own.
+	Store *v1alpha1.LFSStore
 	// Policy that applies.
 	Policy v1alpha1.EffectivePolicy
 	// Location of the data, as pinned in status.
@@ -67,16 +69,13 @@ type SigningKey struct {
 // with the store's endpoint that its clients reach.
 func (in Inputs) Endpoints() []serverconfig.Endpoint {
 	var out []serverconfig.Endpoint
-	storage := in.Repository.Spec.Storage
-	public := firstOf(storage.PublicEndpoint, in.Location.Endpoint)
-	if e := in.Repository.Spec.Exposure; e != nil {
-		for _, endpoint := range e.Endpoints {
-			out = append(out, serverconfig.Endpoint{
-				Scheme:        firstOf(string(endpoint.Scheme), string(v1alpha1.SchemeHTTPS)),
-				Host:          endpoint.Host,
-				StoreEndpoint: firstOf(endpoint.StoreEndpoint, public),
-			})
-		}
+	public := firstOf(in.storage().PublicEndpoint, in.Location.Endpoint)
+	for _, endpoint := range in.exposed() {
+		out = append(out, serverconfig.Endpoint{
+			Scheme:        firstOf(string(endpoint.Scheme), string(v1alpha1.SchemeHTTPS)),
+			Host:          endpoint.Host,
+			StoreEndpoint: firstOf(endpoint.StoreEndpoint, public),
+		})
 	}
 	for _, host := range ServiceHosts(in.Repository, in.Install.ClusterDomain) {
 		out = append(out, serverconfig.Endpoint{
@@ -86,13 +85,38 @@ func (in Inputs) Endpoints() []serverconfig.Endpoint {
 	return out
 }
 
+// storage describes the object store, whosever it is.
+func (in Inputs) storage() *v1alpha1.Storage {
+	if in.Store != nil {
+		return in.Store.Storage()
+	}
+	return in.Repository.Spec.Storage
+}
+
+// exposed are the endpoints outside of the cluster: the repository's, or those
+// that its store makes for it.
+func (in Inputs) exposed() []v1alpha1.Endpoint {
+	repo := in.Repository
+	if e := repo.Spec.Exposure; e != nil && len(e.Endpoints) > 0 {
+		return e.Endpoints
+	}
+	if in.Store == nil || in.Store.Spec.Exposure == nil {
+		return nil
+	}
+	var out []v1alpha1.Endpoint
+	for _, e := range in.Store.Spec.Exposure.Endpoints {
+		out = append(out, v1alpha1.Endpoint{
+			Host:   v1alpha1.Expand(e.HostTemplate, repo.Namespace, repo.Name, repo.UID),
+			Scheme: e.Scheme, StoreEndpoint: e.StoreEndpoint,
+		})
+	}
+	return out
+}
+
 // EndpointStatus lists the URLs for status, the first being the one that most
 // clients should use.
 func (in Inputs) EndpointStatus() []v1alpha1.EndpointStatus {
-	external := 0
-	if e := in.Repository.Spec.Exposure; e != nil {
-		external = len(e.Endpoints)
-	}
+	external := len(in.exposed())
 	var out []v1alpha1.EndpointStatus
 	for i, endpoint := range in.Endpoints() {
 		kind := v1alpha1.EndpointInternal

@@ -10,25 +10,27 @@ import (
 
 // GCJob runs garbage collection once, now, on somebody's request.
 func GCJob(in Inputs, request string) *batchv1ac.JobApplyConfiguration {
-	return job(in, GCJobName(in.Repository.Name, request), ComponentGC).
-		WithOwnerReferences(ownerReference(in.Repository)).
+	at := in.Tenant()
+	return job(in, at, GCJobName(at.Base, request), ComponentGC).
+		WithOwnerReferences(in.owners(at)...).
 		WithSpec(gcJob(in))
 }
 
 // CheckJob tries whether every history entry can be read, and tells the server.
 // attempt tells this one from those before it.
 func CheckJob(in Inputs, attempt string) *batchv1ac.JobApplyConfiguration {
-	mounts := append([]mount{configMount(in), workMount(checkWorkSize)}, scanMounts(in)...)
-	spec := podSpec(in).
+	at := in.Tenant()
+	mounts := append([]mount{configMount(at), workMount(checkWorkSize)}, scanMounts(in)...)
+	spec := podSpec(in, at).
 		WithRestartPolicy(corev1.RestartPolicyNever).
 		WithContainers(withMounts(gcContainer(in, ContainerScan, "scan", "--check"), mounts))
-	return job(in, CheckJobName(in.Repository.Name, attempt), ComponentCheck).
-		WithOwnerReferences(ownerReference(in.Repository)).
+	return job(in, at, CheckJobName(at.Base, attempt), ComponentCheck).
+		WithOwnerReferences(in.owners(at)...).
 		WithSpec(batchv1ac.JobSpec().
 			WithBackoffLimit(0).
 			WithActiveDeadlineSeconds(120).
 			WithTTLSecondsAfterFinished(60).
-			WithTemplate(podTemplate(in, ComponentCheck, withVolumes(spec, mounts))))
+			WithTemplate(podTemplate(in, at, ComponentCheck, withVolumes(spec, mounts))))
 }
 
 const checkWorkSize = "1Gi"
@@ -44,24 +46,25 @@ func PurgeJob(in Inputs) (*batchv1ac.JobApplyConfiguration, error) {
 	if err != nil {
 		return nil, err
 	}
+	at := in.Server()
 	mounts := storeMounts(in)
 	purge := container(in, ContainerPurge, gcDefaults(), "purge").
 		WithEnv(corev1ac.EnvVar().WithName(serverconfig.EnvPurgeConfig).WithValue(string(rendered)))
-	spec := podSpec(in).
+	spec := podSpec(in, at).
 		WithServiceAccountName("default").
 		WithRestartPolicy(corev1.RestartPolicyNever).
 		WithContainers(withMounts(purge, mounts))
-	return job(in, PurgeJobName(in.Repository.Name), ComponentPurge).
+	return job(in, at, PurgeJobName(at.Base), ComponentPurge).
 		WithSpec(batchv1ac.JobSpec().
 			WithBackoffLimit(0).
 			WithActiveDeadlineSeconds(gcDeadlineSeconds).
 			WithTTLSecondsAfterFinished(purgeKeepSeconds).
-			WithTemplate(podTemplate(in, ComponentPurge, withVolumes(spec, mounts)))), nil
+			WithTemplate(podTemplate(in, at, ComponentPurge, withVolumes(spec, mounts)))), nil
 }
 
 // purgeKeepSeconds is the time between a failed purge and the next one.
 const purgeKeepSeconds int32 = 60
 
-func job(in Inputs, name, component string) *batchv1ac.JobApplyConfiguration {
-	return batchv1ac.Job(name, in.Repository.Namespace).WithLabels(Labels(in.Repository, component))
+func job(in Inputs, at Place, name, component string) *batchv1ac.JobApplyConfiguration {
+	return batchv1ac.Job(name, at.Namespace).WithLabels(in.labels(at, component))
 }

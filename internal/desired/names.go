@@ -6,7 +6,8 @@ import (
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 )
 
-// Names of the objects of one LFSRepository. Every name is made here, and
+// Names of the objects of one LFSRepository, from the Base of their Place: its
+// own name, or one that is unique where the objects of many lie together. Every name is made here, and
 // nowhere else. A repository's own name has at most 40 characters, so the
 // longest (of a Job of the CronJob) stays under 63.
 
@@ -31,6 +32,9 @@ func CheckJobName(repository, what string) string {
 // PurgeJobName names the Job that deletes the data of a deleted repository.
 func PurgeJobName(repository string) string { return repository + "-lfs-purge" }
 
+// SweepJobName names the Job that follows a scan where the server runs.
+func SweepJobName(base, run string) string { return base + "-lfs-sweep-" + shortHash(run) }
+
 // AccessSecretName names the Secret for people: URL and default token.
 func AccessSecretName(repository string) string { return repository + "-lfs-access" }
 
@@ -52,6 +56,9 @@ const (
 	LabelComponent = "app.kubernetes.io/component"
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 
+	// LabelRun names the run that a sweep belongs to: the Job of its scan.
+	LabelRun = "lfs-operator.dev/run"
+
 	AppName   = "lfs-server"
 	ManagedBy = "lfs-operator"
 )
@@ -60,6 +67,7 @@ const (
 const (
 	ComponentServer = "server"
 	ComponentGC     = "gc"
+	ComponentSweep  = "sweep"
 	ComponentCheck  = "history-check"
 	ComponentPurge  = "purge"
 	ComponentAccess = "access"

@@ -12,12 +12,12 @@ import (
 // operator, which polls, and the repository's own pods, which report scans.
 // Pods of garbage collection are selected too, and nobody may connect to them.
 func networkPolicy(in Inputs) *networkingv1ac.NetworkPolicyApplyConfiguration {
-	repo := in.Repository
-	own := map[string]string{LabelName: AppName, LabelInstance: repo.Name}
+	at := in.Server()
+	own := map[string]string{LabelName: AppName, LabelInstance: at.Base}
 	operator := map[string]string{corev1.LabelMetadataName: in.Install.OperatorNamespace}
-	return networkingv1ac.NetworkPolicy(ServerName(repo.Name), repo.Namespace).
-		WithLabels(Labels(repo, ComponentServer)).
-		WithOwnerReferences(ownerReference(repo)).
+	return networkingv1ac.NetworkPolicy(ServerName(at.Base), at.Namespace).
+		WithLabels(in.labels(at, ComponentServer)).
+		WithOwnerReferences(in.owners(at)...).
 		WithSpec(networkingv1ac.NetworkPolicySpec().
 			WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(own)).
 			WithPolicyTypes(networkingv1.PolicyTypeIngress).
@@ -29,10 +29,33 @@ func networkPolicy(in Inputs) *networkingv1ac.NetworkPolicyApplyConfiguration {
 					WithFrom(
 						networkingv1ac.NetworkPolicyPeer().
 							WithNamespaceSelector(metav1ac.LabelSelector().WithMatchLabels(operator)),
-						networkingv1ac.NetworkPolicyPeer().
-							WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(own)),
+						scanPeer(in),
 					),
 			))
+}
+
+// scanPeer is who reports scans.
+func scanPeer(in Inputs) *networkingv1ac.NetworkPolicyPeerApplyConfiguration {
+	at := in.Tenant()
+	peer := networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector().
+		WithMatchLabels(map[string]string{LabelName: AppName, LabelInstance: at.Base}))
+	if in.Apart() {
+		peer.WithNamespaceSelector(metav1ac.LabelSelector().
+			WithMatchLabels(map[string]string{corev1.LabelMetadataName: at.Namespace}))
+	}
+	return peer
+}
+
+// scanNetworkPolicy lets nobody connect to the pods beside the tenant.
+func scanNetworkPolicy(in Inputs) *networkingv1ac.NetworkPolicyApplyConfiguration {
+	at := in.Tenant()
+	own := map[string]string{LabelName: AppName, LabelInstance: at.Base}
+	return networkingv1ac.NetworkPolicy(ServerName(at.Base), at.Namespace).
+		WithLabels(in.labels(at, ComponentGC)).
+		WithOwnerReferences(in.owners(at)...).
+		WithSpec(networkingv1ac.NetworkPolicySpec().
+			WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(own)).
+			WithPolicyTypes(networkingv1.PolicyTypeIngress))
 }
 
 // networkPolicyPort names a port of the container, so that pods without a port

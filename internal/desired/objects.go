@@ -29,11 +29,29 @@ func Objects(in Inputs) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	return Set{
-		Base:            []runtime.ApplyConfiguration{configMap(in, rendered), serviceAccount(in)},
+	at := in.Server()
+	set := Set{
+		Base:            []runtime.ApplyConfiguration{configMap(in, at, ComponentServer, rendered), serviceAccount(in, at, ComponentServer)},
 		Rest:            []runtime.ApplyConfiguration{service(in), networkPolicy(in), podDisruptionBudget(in)},
 		Workloads:       []runtime.ApplyConfiguration{deployment(in), cronJob(in)},
 		ConfigHash:      serverconfig.Hash(rendered),
 		HistoryRevision: config.HistoryRevision,
-	}, nil
+	}
+	if in.Apart() {
+		err = set.besideTenant(in)
+	}
+	return set, err
+}
+
+// besideTenant adds what the tenant's namespace needs when the server is not
+// there: a name for it, and what scans need. Nothing of the store is among it.
+func (s *Set) besideTenant(in Inputs) error {
+	rendered, err := serverconfig.Marshal(scanConfig(in))
+	if err != nil {
+		return err
+	}
+	at := in.Tenant()
+	s.Base = append(s.Base, configMap(in, at, ComponentGC, rendered), serviceAccount(in, at, ComponentGC))
+	s.Rest = append(s.Rest, serviceAlias(in), scanNetworkPolicy(in))
+	return nil
 }

@@ -15,9 +15,9 @@ const nonRoot int64 = 65532
 
 // podSpec is what all pods of a repository have in common. It passes the
 // "restricted" Pod Security level.
-func podSpec(in Inputs) *corev1ac.PodSpecApplyConfiguration {
+func podSpec(in Inputs, at Place) *corev1ac.PodSpecApplyConfiguration {
 	spec := corev1ac.PodSpec().
-		WithServiceAccountName(ServerName(in.Repository.Name)).
+		WithServiceAccountName(ServerName(at.Base)).
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
 		WithSecurityContext(corev1ac.PodSecurityContext().
@@ -27,7 +27,7 @@ func podSpec(in Inputs) *corev1ac.PodSpecApplyConfiguration {
 			WithFSGroup(nonRoot).
 			WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault)))
-	if template := podTemplateOf(in.Repository); template != nil {
+	if template := podTemplateOf(in, at); template != nil {
 		placePod(spec, template)
 	}
 	return spec
@@ -63,19 +63,28 @@ func placePod(spec *corev1ac.PodSpecApplyConfiguration, template *v1alpha1.PodTe
 
 // podTemplate wraps a pod's spec with labels and the tenant's additions. Ours
 // are set last: a selector must not be talked away.
-func podTemplate(in Inputs, component string, spec *corev1ac.PodSpecApplyConfiguration) *corev1ac.PodTemplateSpecApplyConfiguration {
+func podTemplate(in Inputs, at Place, component string, spec *corev1ac.PodSpecApplyConfiguration) *corev1ac.PodTemplateSpecApplyConfiguration {
 	out := corev1ac.PodTemplateSpec()
-	if template := podTemplateOf(in.Repository); template != nil {
+	if template := podTemplateOf(in, at); template != nil {
 		out.WithLabels(template.Labels).WithAnnotations(template.Annotations)
 	}
-	return out.WithLabels(Labels(in.Repository, component)).WithSpec(spec)
+	return out.WithLabels(in.labels(at, component)).WithSpec(spec)
 }
 
-func podTemplateOf(repo *v1alpha1.LFSRepository) *v1alpha1.PodTemplate {
-	if repo.Spec.Server == nil {
+// podTemplateOf is what the owner of the place says: a tenant has no say about
+// pods in the administrator's namespace.
+func podTemplateOf(in Inputs, at Place) *v1alpha1.PodTemplate {
+	switch {
+	case in.Apart() && at == in.Server():
+		if in.Store == nil || in.Store.Spec.Server == nil {
+			return nil
+		}
+		return in.Store.Spec.Server.PodTemplate
+	case in.Repository.Spec.Server == nil:
 		return nil
+	default:
+		return in.Repository.Spec.Server.PodTemplate
 	}
-	return repo.Spec.Server.PodTemplate
 }
 
 // container is what all containers have in common.

@@ -10,13 +10,13 @@ import (
 // podDisruptionBudget lets a drain take one pod at a time. It counts what may be
 // missing, not what must be there, so that a single replica never blocks a drain.
 func podDisruptionBudget(in Inputs) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
-	repo := in.Repository
-	return policyv1ac.PodDisruptionBudget(ServerName(repo.Name), repo.Namespace).
-		WithLabels(Labels(repo, ComponentServer)).
-		WithOwnerReferences(ownerReference(repo)).
+	at := in.Server()
+	return policyv1ac.PodDisruptionBudget(ServerName(at.Base), at.Namespace).
+		WithLabels(in.labels(at, ComponentServer)).
+		WithOwnerReferences(in.owners(at)...).
 		WithSpec(policyv1ac.PodDisruptionBudgetSpec().
 			WithMaxUnavailable(intstr.FromInt32(1)).
 			WithUnhealthyPodEvictionPolicy(policyv1.AlwaysAllow).
 			WithSelector(metav1ac.LabelSelector().
-				WithMatchLabels(SelectorLabels(repo.Name, ComponentServer))))
+				WithMatchLabels(SelectorLabels(at.Base, ComponentServer))))
 }

@@ -3,8 +3,6 @@ package desired
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-
-	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 )
 
 // Built-in requests and limits. Every container has both, so that pods fit into
@@ -29,14 +27,15 @@ func requirements(cpu, memory, cpuLimit, memoryLimit string) corev1.ResourceRequ
 	}
 }
 
-// serverResources puts the tenant's wishes over the built-in values. A built-in
-// value that contradicts a wish gives way: a request above its limit is refused.
-func serverResources(repo *v1alpha1.LFSRepository) corev1.ResourceRequirements {
+// serverResources puts the wishes of whoever pays for the pods over the built-in
+// values. A built-in value that contradicts a wish gives way: a request above its
+// limit is refused.
+func serverResources(in Inputs) corev1.ResourceRequirements {
 	out := serverDefaults()
-	if repo.Spec.Server == nil || repo.Spec.Server.Resources == nil {
+	wish := resourceWish(in)
+	if wish == nil {
 		return out
 	}
-	wish := repo.Spec.Server.Resources
 	for name, request := range wish.Requests {
 		out.Requests[name] = request
 		if limit, ok := out.Limits[name]; ok && limit.Cmp(request) < 0 {
@@ -50,4 +49,15 @@ func serverResources(repo *v1alpha1.LFSRepository) corev1.ResourceRequirements {
 		}
 	}
 	return out
+}
+
+func resourceWish(in Inputs) *corev1.ResourceRequirements {
+	switch {
+	case in.Store != nil && in.Store.Spec.Server != nil:
+		return in.Store.Spec.Server.Resources
+	case in.Store == nil && in.Repository.Spec.Server != nil:
+		return in.Repository.Spec.Server.Resources
+	default:
+		return nil
+	}
 }

@@ -63,7 +63,7 @@ func accessSecret(in Inputs, token Token) Secret {
 	}
 	revision := hashOf([]any{secretFormat, urls, token.Name, serverconfig.TokenHash(token.Value)})
 	return Secret{
-		Object:          secret(in, TokenSecret(in.Repository.Name, token.Name), ComponentAccess, data),
+		Object:          secret(in, in.Tenant(), TokenSecret(in.Repository.Name, token.Name), ComponentAccess, data),
 		Revision:        revision,
 		TokenGeneration: token.Generation,
 	}
@@ -71,7 +71,8 @@ func accessSecret(in Inputs, token Token) Secret {
 
 // keysSecret holds one file per signing key, named by its ID.
 func keysSecret(in Inputs) Secret {
-	s := secret(in, KeysSecretName(in.Repository.Name), ComponentServer, nil)
+	at := in.Server()
+	s := secret(in, at, KeysSecretName(at.Base), ComponentServer, nil)
 	s.Data = map[string][]byte{}
 	what := []string{secretFormat}
 	for _, key := range in.Credentials.SigningKeys {
@@ -85,18 +86,18 @@ func keysSecret(in Inputs) Secret {
 func scanSecret(in Inputs) Secret {
 	token := in.Credentials.ScanToken
 	return Secret{
-		Object:   secret(in, ScanSecretName(in.Repository.Name), ComponentGC, map[string]string{"token": token}),
+		Object:   secret(in, in.Tenant(), ScanSecretName(in.Repository.Name), ComponentGC, map[string]string{"token": token}),
 		Revision: hashOf([]string{secretFormat, serverconfig.TokenHash(token)}),
 	}
 }
 
-func secret(in Inputs, name, component string, data map[string]string) *corev1.Secret {
+func secret(in Inputs, at Place, name, component string, data map[string]string) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            name,
-			Namespace:       in.Repository.Namespace,
-			Labels:          Labels(in.Repository, component),
-			OwnerReferences: ownerReferences(in.Repository),
+			Namespace:       at.Namespace,
+			Labels:          in.labels(at, component),
+			OwnerReferences: in.ownersOfCreated(at),
 		},
 		Type:       corev1.SecretTypeOpaque,
 		StringData: data,

@@ -42,12 +42,21 @@ func ServerConfig(in Inputs) *serverconfig.Config {
 	return config
 }
 
+// scanConfig is what a scan needs beside the tenant: nothing of the store.
+func scanConfig(in Inputs) *serverconfig.Config {
+	config := &serverconfig.Config{Repository: repositoryConfig(in.Repository), History: historyConfig(in.Repository)}
+	if len(config.History) > 0 {
+		config.HistoryRevision = hashOf(config.History)
+	}
+	return config
+}
+
 func repositoryConfig(repo *v1alpha1.LFSRepository) serverconfig.Repository {
 	return serverconfig.Repository{Namespace: repo.Namespace, Name: repo.Name, UID: string(repo.UID)}
 }
 
 func storageConfig(in Inputs) serverconfig.Storage {
-	storage := in.Repository.Spec.Storage
+	storage := in.storage()
 	return serverconfig.Storage{
 		Endpoint:        in.Location.Endpoint,
 		PublicEndpoint:  firstOf(storage.PublicEndpoint, in.Location.Endpoint),
@@ -58,6 +67,8 @@ func storageConfig(in Inputs) serverconfig.Storage {
 		Prefix:          in.Location.Prefix,
 		CredentialsName: storage.CredentialsSecretRef.Name,
 		CA:              storage.CASecretRef != nil,
+
+		CredentialsNamespace: in.Location.ServerNamespace,
 	}
 }
 
@@ -69,7 +80,8 @@ func policyConfig(in Inputs) serverconfig.Policy {
 		KeepVersions:   p.KeepVersions.Value,
 		Sources:        policySources(p),
 		Own:            serverconfig.PolicyValues{SuffixRules: spec.SuffixRules, KeepVersions: spec.KeepVersions},
-		Defaults:       policyDefaults(),
+		Defaults:       policyDefaults(in.Store),
+		ReadOnly:       in.Store != nil && in.Store.Spec.ReadOnly,
 	}
 	if spec.Threshold != nil {
 		out.Own.ThresholdBytes = new(spec.Threshold.Value())
@@ -81,8 +93,12 @@ func policyConfig(in Inputs) serverconfig.Policy {
 }
 
 // policyDefaults are what a repository gets that says nothing.
-func policyDefaults() serverconfig.PolicyValues {
-	p := v1alpha1.ResolvePolicy(&v1alpha1.LFSRepository{}, nil)
+func policyDefaults(store *v1alpha1.LFSStore) serverconfig.PolicyValues {
+	var layer *v1alpha1.PolicyDefaults
+	if store != nil {
+		layer = store.PolicyDefaults()
+	}
+	p := v1alpha1.ResolvePolicy(&v1alpha1.LFSRepository{}, layer)
 	return serverconfig.PolicyValues{
 		ThresholdBytes: new(p.Threshold.Value.Value()),
 		SuffixRules:    p.SuffixRules.Value,

@@ -15,17 +15,32 @@ const ServicePort = 80
 // service gives the server its name in the cluster: port 80 for LFS clients, and
 // the admin port for garbage collection and metrics.
 func service(in Inputs) *corev1ac.ServiceApplyConfiguration {
-	repo := in.Repository
-	return corev1ac.Service(ServerName(repo.Name), repo.Namespace).
-		WithLabels(Labels(repo, ComponentServer)).
-		WithOwnerReferences(ownerReference(repo)).
+	at := in.Server()
+	return corev1ac.Service(ServerName(at.Base), at.Namespace).
+		WithLabels(in.labels(at, ComponentServer)).
+		WithOwnerReferences(in.owners(at)...).
 		WithSpec(corev1ac.ServiceSpec().
 			WithType(corev1.ServiceTypeClusterIP).
-			WithSelector(SelectorLabels(repo.Name, ComponentServer)).
+			WithSelector(SelectorLabels(at.Base, ComponentServer)).
 			WithPorts(
 				servicePort(portHTTP, ServicePort),
 				servicePort(portAdmin, serverconfig.PortAdmin),
 			))
+}
+
+// serviceAlias is the server's name beside the tenant where it runs elsewhere: a
+// CNAME, so that the URL of a repository is of the same form wherever its server
+// is, names no namespace of the administrator's, and needs nobody to follow the
+// server's pods.
+func serviceAlias(in Inputs) *corev1ac.ServiceApplyConfiguration {
+	at, server := in.Tenant(), in.Server()
+	return corev1ac.Service(ServerName(at.Base), at.Namespace).
+		WithLabels(in.labels(at, ComponentServer)).
+		WithOwnerReferences(in.owners(at)...).
+		WithSpec(corev1ac.ServiceSpec().
+			WithType(corev1.ServiceTypeExternalName).
+			WithExternalName(ServerName(server.Base) + "." + server.Namespace + ".svc." + in.Install.ClusterDomain).
+			WithPorts(servicePort(portHTTP, ServicePort)))
 }
 
 func servicePort(name string, port int32) *corev1ac.ServicePortApplyConfiguration {

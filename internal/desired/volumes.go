@@ -19,16 +19,16 @@ type mount struct {
 	at     *corev1ac.VolumeMountApplyConfiguration
 }
 
-// configMount is the server's configuration. It is the one mount that is not
+// configMount is the configuration of the programs in a place. It is the one mount that is not
 // optional: without it there is nothing to do.
-func configMount(in Inputs) mount {
-	source := corev1ac.ConfigMapVolumeSource().WithName(ServerName(in.Repository.Name)).WithDefaultMode(fileMode)
+func configMount(at Place) mount {
+	source := corev1ac.ConfigMapVolumeSource().WithName(ServerName(at.Base)).WithDefaultMode(fileMode)
 	return mountAt("config", path.Dir(serverconfig.File), corev1ac.Volume().WithConfigMap(source))
 }
 
 // storeMounts are the credentials of the store, and its CA where one is named.
 func storeMounts(in Inputs) []mount {
-	storage := in.Repository.Spec.Storage
+	storage := in.storage()
 	mounts := []mount{secretMount("store-credentials", serverconfig.StoreCredentialsDir, storage.CredentialsSecretRef.Name)}
 	if storage.CASecretRef != nil {
 		mounts = append(mounts, secretMount("store-ca", path.Dir(serverconfig.StoreCAFile), storage.CASecretRef.Name))
@@ -38,13 +38,14 @@ func storeMounts(in Inputs) []mount {
 
 // keysMount holds the signing keys.
 func keysMount(in Inputs) mount {
-	return secretMount("keys", serverconfig.KeysDir, KeysSecretName(in.Repository.Name))
+	return secretMount("keys", serverconfig.KeysDir, KeysSecretName(in.Server().Base))
 }
 
-// jwtMounts are the Secrets of JWT issuers: keys, or a CA.
+// jwtMounts are the Secrets of JWT issuers: keys, or a CA. They are the tenant's:
+// where the server runs apart, another Secret would answer to the name.
 func jwtMounts(in Inputs) []mount {
 	a := in.Repository.Spec.Access
-	if a == nil || a.JWT == nil {
+	if a == nil || a.JWT == nil || in.Apart() {
 		return nil
 	}
 	var mounts []mount

@@ -88,3 +88,30 @@ func TestTokensOfOthers(t *testing.T) {
 		t.Errorf("knowing an OID of another repository is enough: %+v", got)
 	}
 }
+
+// TestReadOnlyStore: uploads are refused with the reason, whoever asks, and
+// downloads go on; nobody without rights learns of it.
+func TestReadOnlyStore(t *testing.T) {
+	t.Parallel()
+	s := lfstest.Start(t, assets.SharedStore(t))
+	o := s.Upload("before")
+	s.Reconfigure(func(c *serverconfig.Config) { c.Policy.ReadOnly = true })
+	for token, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		lfstest.WriteToken: {403, "read-only at the moment"},
+		lfstest.ReadToken:  {403, "a token with scope Write"},
+	} {
+		body := fmt.Sprintf(`{"operation":"upload","objects":[%s]}`, object(o.OID, o.Size))
+		resp, raw := s.Post(s.Root()+"/objects/batch", lfstest.Basic(token), []byte(body))
+		if resp.StatusCode != want.status || !strings.Contains(string(raw), want.says) {
+			t.Errorf("upload: %d %s, want %d %q", resp.StatusCode, raw, want.status, want.says)
+		}
+	}
+	if got := s.Download(o); got != "before" {
+		t.Errorf("downloaded %q", got)
+	}
+	s.Reconfigure(func(c *serverconfig.Config) { c.Policy.ReadOnly = false })
+	s.Upload("after")
+}

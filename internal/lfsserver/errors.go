@@ -48,7 +48,10 @@ var (
 	errLockLimit = &statusError{status: http.StatusUnprocessableEntity, message: "limit must be a whole number and not negative"}
 	// errOtherObject: a link was used for what it was not made for.
 	errOtherObject = &statusError{status: http.StatusForbidden, message: "this link is for another object"}
-	errDenied      = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; it takes scope Read to download, scope Write to push"}
+	// errReadOnly: an administrator has stopped uploads to the whole store.
+	errReadOnly = &statusError{status: http.StatusForbidden, message: "the object store is read-only at the moment; " +
+		"downloads work, and uploads will when its administrator allows them again"}
+	errDenied = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; it takes scope Read to download, scope Write to push"}
 )
 
 // errCredentials asks for credentials in git-lfs's own header: WWW-Authenticate

@@ -39,6 +39,9 @@ func (s *Server) batch(c *call) error {
 	if err := permit(c, id, policy.Operation(req.Operation), oidsOf(req)...); err != nil {
 		return err
 	}
+	if c.config.Policy.ReadOnly && policy.Operation(req.Operation) == policy.Upload {
+		return errReadOnly
+	}
 	host, err := c.endpoint()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package lfsserver
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -114,7 +115,7 @@ func storeCredentials(cfg *serverconfig.Config, f *files) (objectstore.Credentia
 	if c.AccessKeyID == "" || c.SecretAccessKey == "" {
 		return c, &monitor.Problem{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(
 			"Secret %q in namespace %q does not exist, or lacks one of its keys %s and %s. Create it; the server sees it within a minute or two.",
-			cfg.Storage.CredentialsName, cfg.Repository.Namespace, serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey)}
+			cfg.Storage.CredentialsName, cmp.Or(cfg.Storage.CredentialsNamespace, cfg.Repository.Namespace), serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey)}
 	}
 	if cfg.Storage.CA && !x509.NewCertPool().AppendCertsFromPEM(f.ca) {
 		return c, &monitor.Problem{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(

@@ -117,6 +117,9 @@ type Storage struct {
 	Prefix string `json:"prefix"`
 	// CredentialsName is the Secret's name, for messages.
 	CredentialsName string `json:"credentialsName"`
+	// CredentialsNamespace is where the Secret is, for messages. Empty: in the
+	// repository's own namespace.
+	CredentialsNamespace string `json:"credentialsNamespace,omitempty"`
 	// CA is true when StoreCAFile is to be trusted.
 	CA bool `json:"ca,omitempty"`
 }
@@ -144,6 +147,9 @@ type Policy struct {
 	// Own are the repository's own words, Defaults what applies without them.
 	Own      PolicyValues `json:"own,omitzero"`
 	Defaults PolicyValues `json:"defaults,omitzero"`
+	// ReadOnly refuses uploads: the administrator has stopped them in the whole
+	// store. What has begun may end.
+	ReadOnly bool `json:"readOnly,omitempty"`
 }
 
 // PolicyValues are the values that people change most; nil where nothing is said.
