@@ -135,25 +135,6 @@ func (x Index) Deletes() bool {
 	return slices.ContainsFunc(x.Entries, func(e Entry) bool { return e.State == Deleting })
 }
 
-// Encode renders the index, sorting its entries.
-func (x *Index) Encode() ([]byte, error) {
-	slices.SortFunc(x.Entries, func(a, b Entry) int { return strings.Compare(a.OID, b.OID) })
-	x.Index, x.Header.Entries = Format, len(x.Entries)
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	if err := enc.Encode(x.Header); err != nil {
-		return nil, err
-	}
-	for _, e := range x.Entries {
-		fmt.Fprintf(&b, "%s %c ", e.OID, e.State)
-		if err := enc.Encode(e); err != nil {
-			return nil, err
-		}
-	}
-	b.WriteString(end + "\n")
-	return b.Bytes(), nil
-}
-
 // end is the last line.
 const end = "end"
 

@@ -1,8 +1,9 @@
 package index
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,27 +47,56 @@ var ErrConflict = errors.New("the index was changed by somebody else")
 // written. It never leaves in doubt whether the write landed: after an error
 // other than ErrConflict nothing is known, and the caller must stop.
 func Store(ctx context.Context, b objectstore.Bucket, p layout.Prefix, r Read, next Index) (Read, error) {
-	text, err := next.Encode()
+	text := next.encode()
+	size, err := text.size()
 	if err != nil {
 		return Read{}, err
 	}
 	cond := objectstore.Condition{IfMatch: r.ETag, IfAbsent: r.ETag == ""}
-	_, putErr := b.Put(ctx, p.GCIndex(), bytes.NewReader(text), int64(len(text)), cond)
+	_, putErr := b.Put(ctx, p.GCIndex(), text, size, cond)
 	if putErr != nil && !errors.Is(putErr, objectstore.ErrPreconditionFailed) && !errors.Is(putErr, objectstore.ErrUnavailable) {
 		return Read{}, fmt.Errorf("writing the index: %w", putErr)
 	}
 	// Read it back in every case: the answer carries the store's own time of the
 	// write, and a success that was retried looks like a failed precondition.
-	got, err := Load(ctx, b, p)
+	h, info, err := readHeader(ctx, b, p)
 	switch {
 	case err != nil:
 		return Read{}, fmt.Errorf("after writing it: %w", err)
-	case got.Nonce == next.Nonce:
-		return got, nil
+	case h.Nonce == next.Nonce:
+		return Read{Index: next.at(info.LastModified), ETag: info.ETag, Modified: info.LastModified, Date: info.Date}, nil
 	case errors.Is(putErr, objectstore.ErrUnavailable):
 		return Read{}, fmt.Errorf("writing the index: %w", putErr)
 	}
 	return Read{}, ErrConflict
+}
+
+// at is an index as whoever reads it finds it: what was condemned by the write
+// itself was condemned at that time. The entries are the receiver's own.
+func (x Index) at(written time.Time) Index {
+	for i := range x.Entries {
+		if x.Entries[i].CondemnedAt.IsZero() {
+			x.Entries[i].CondemnedAt = written
+		}
+	}
+	return x
+}
+
+// readHeader reads the first line only. No index at all has an empty one.
+func readHeader(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (h Header, info objectstore.Info, err error) {
+	body, info, err := b.Get(ctx, p.GCIndex(), "")
+	if errors.Is(err, objectstore.ErrNotFound) {
+		return h, info, nil
+	}
+	if err != nil {
+		return h, info, fmt.Errorf("reading the index: %w", err)
+	}
+	defer body.Close()
+	line, err := bufio.NewReader(body).ReadSlice('\n')
+	if err != nil || json.Unmarshal(line, &h) != nil {
+		return h, info, fmt.Errorf("%w: its first line", ErrMalformed)
+	}
+	return h, info, nil
 }
 
 // generationName of markers, of equal length so that they sort.

@@ -50,6 +50,8 @@ type Version struct {
 	Gen int64 `json:"g"`
 	// Last is when a commit last introduced it (again).
 	Last int64 `json:"l"`
+	// Of is how many versions the path has.
+	Of int64 `json:"n"`
 }
 
 // Kinds of pins.

@@ -23,6 +23,7 @@ type line struct {
 	First int64  `json:"f"`
 	Gen   int64  `json:"g"`
 	Last  int64  `json:"l"`
+	Of    int64  `json:"n"`
 	Kind  string `json:"k"`
 	Ref   string `json:"r"`
 	Trailer
@@ -73,7 +74,7 @@ func (r *Reader) Each(version func(Version) error, pin func(Pin) error) (Trailer
 			}
 		default:
 			versions++
-			v := Version{Entry: l.Entry, Path: l.Path, OID: l.OID, Size: l.Size, First: l.First, Gen: l.Gen, Last: l.Last}
+			v := Version{Entry: l.Entry, Path: l.Path, OID: l.OID, Size: l.Size, First: l.First, Gen: l.Gen, Last: l.Last, Of: l.Of}
 			if err := version(v); err != nil {
 				return Trailer{}, err
 			}

@@ -15,6 +15,7 @@ const (
 	Keep    Action = "keep"    // it stays, and leaves the index if it was there
 	Report  Action = "report"  // an orphan: it stays and is reported
 	Condemn Action = "condemn" // it enters the index
+	Defer   Action = "defer"   // it would enter the index, which has no room now
 	Wait    Action = "wait"    // it stays in quarantine
 	Delete  Action = "delete"  // its quarantine is over and it is still garbage
 	Drop    Action = "drop"    // it is not there any more: it leaves the index

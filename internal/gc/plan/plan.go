@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"time"
+	"unique"
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/index"
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
@@ -55,6 +56,8 @@ type Counts struct {
 	Kept map[string]Count `json:"kept"`
 	// Condemned now, Waiting in quarantine from earlier runs, Deletable now.
 	Condemned Count `json:"condemned"`
+	// Deferred: garbage for which the index has no room yet.
+	Deferred  Count `json:"deferred"`
 	Waiting   Count `json:"waiting"`
 	Deletable Count `json:"deletable"`
 	// Released from the index by reason.
@@ -96,6 +99,10 @@ func (c Counts) KeptTotal() Count {
 	return sum
 }
 
+// MaxIndexed bounds the index, and with it the memory of a sweep and of servers.
+// What finds no room is condemned once others have gone.
+const MaxIndexed = 250_000
+
 // Make computes the plan. Any error means that there is none: what the live set
 // said before it turned out to be incomplete counts for nothing.
 func Make(in Input) (*Plan, error) {
@@ -105,9 +112,6 @@ func Make(in Input) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("live set of the scan: %w", err)
 	}
-	if err := j.endPath(); err != nil {
-		return nil, err
-	}
 	p := &Plan{IndexETag: in.Index.ETag}
 	p.Kept, p.Released = map[string]Count{}, map[string]Count{}
 	p.History, p.Paths = trailer, j.paths
@@ -116,9 +120,13 @@ func Make(in Input) (*Plan, error) {
 			p.UnmatchedRules = append(p.UnmatchedRules, in.Policy.Rules[i].Text)
 		}
 	}
+	room := MaxIndexed - len(in.Index.Entries)
 	d := decider{Input: in, named: trailer.Versions+trailer.Pins > 0, rescued: rescued(in)}
 	return p, join(in.Objects, j.verdicts, in.Index.Entries, func(s subject) {
 		decision := d.decide(s)
+		if decision.Action == Condemn && len(p.Condemn) >= room {
+			decision.Action = Defer
+		}
 		p.take(s, decision)
 		if in.Explain != nil {
 			in.Explain(decision)
@@ -151,8 +159,10 @@ func (p *Plan) take(s subject, d Decision) {
 		p.Condemned.add(d.Size)
 		p.Condemn = append(p.Condemn, index.Entry{
 			OID: d.OID, State: index.Condemned, Size: d.Size, ETag: s.object.ETag, Modified: s.object.Modified,
-			Reason: d.Text, Path: d.Path,
+			Reason: d.Text, Path: unique.Make(d.Path).Value(),
 		})
+	case Defer:
+		p.Deferred.add(d.Size)
 	case Wait:
 		p.Waiting.add(d.Size)
 		p.Wait = append(p.Wait, d.OID)

@@ -46,7 +46,10 @@ type judge struct {
 	policy Policy
 	now    time.Time
 	sorter *extsort.Sorter
-	path   []liveset.Version
+	// newer is the version before the one at hand, which is the place'th of its
+	// path, from 0; rule is the one that decides about the path.
+	newer       liveset.Version
+	place, rule int
 	// matched counts the paths of each rule.
 	matched []int64
 	paths   int64
@@ -65,51 +68,35 @@ func (j *judge) pin(p liveset.Pin) error {
 		text: fmt.Sprintf("%s of %s names it at %s", p.Ref, p.Entry, p.Path)})
 }
 
-// version collects a path's versions; they come newest first.
+// version judges one version; those of a path come one after the other, the
+// newest first.
 func (j *judge) version(v liveset.Version) error {
-	if n := len(j.path); n > 0 && (j.path[0].Entry != v.Entry || j.path[0].Path != v.Path) {
-		if err := j.endPath(); err != nil {
-			return err
+	j.place++
+	if j.paths == 0 || j.newer.Entry != v.Entry || j.newer.Path != v.Path {
+		j.paths++
+		j.place = 0
+		if j.rule = j.policy.rule(v.Path); j.rule >= 0 {
+			j.matched[j.rule]++
 		}
 	}
-	j.path = append(j.path, v)
-	return nil
+	reason, why := j.keep(v)
+	j.newer = v
+	return j.add(verdict{oid: v.OID, reason: reason, path: v.Path, size: v.Size,
+		text: fmt.Sprintf("%d of the %d versions of %s in %s are newer; %s", j.place, v.Of, v.Path, v.Entry, why)})
 }
 
-// endPath judges all versions of one path.
-func (j *judge) endPath() error {
-	if len(j.path) == 0 {
-		return nil
-	}
-	j.paths++
-	rule := j.policy.rule(j.path[0].Path)
-	if rule >= 0 {
-		j.matched[rule]++
-	}
-	for i, v := range j.path {
-		reason, why := j.keep(rule, i)
-		err := j.add(verdict{oid: v.OID, reason: reason, path: v.Path, size: v.Size,
-			text: fmt.Sprintf("%d of the %d versions of %s in %s are newer; %s", i, len(j.path), v.Path, v.Entry, why)})
-		if err != nil {
-			return err
-		}
-	}
-	j.path = j.path[:0]
-	return nil
-}
-
-// keep decides about the version at place i, 0 being the newest.
-func (j *judge) keep(rule, i int) (reason, why string) {
-	if rule < 0 {
+// keep decides about the version at hand.
+func (j *judge) keep(v liveset.Version) (reason, why string) {
+	if j.rule < 0 {
 		why = fmt.Sprintf("the newest %d are kept", j.policy.KeepVersions)
-		if i < j.policy.KeepVersions {
+		if j.place < j.policy.KeepVersions {
 			return Version, why
 		}
 		return Superseded, why
 	}
-	r := j.policy.Rules[rule]
+	r := j.policy.Rules[j.rule]
 	switch {
-	case r.All, r.Versions > i, r.Age > 0 && (i == 0 || j.now.Sub(j.supersededAt(i)) < r.Age):
+	case r.All, r.Versions > j.place, r.Age > 0 && (j.place == 0 || j.now.Sub(j.supersededAt(v)) < r.Age):
 		return ByRule, "rule " + r.Text
 	}
 	return Superseded, "rule " + r.Text
@@ -117,8 +104,8 @@ func (j *judge) keep(rule, i int) (reason, why string) {
 
 // supersededAt is when the next version came; a content that came back later was
 // superseded no earlier than that.
-func (j *judge) supersededAt(i int) time.Time {
-	return time.Unix(max(j.path[i-1].First, j.path[i].Last), 0)
+func (j *judge) supersededAt(v liveset.Version) time.Time {
+	return time.Unix(max(j.newer.First, v.Last), 0)
 }
 
 func (j *judge) add(v verdict) error {

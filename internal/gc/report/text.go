@@ -41,6 +41,9 @@ func (r Report) WriteText(w io.Writer) {
 		verb = "to be condemned"
 	}
 	p("    superseded, %s: %s", verb, count(r.Plan.Condemned))
+	if r.Plan.Deferred.Objects > 0 {
+		p("    superseded, for later runs because the quarantine is full: %s", count(r.Plan.Deferred))
+	}
 	p("    in quarantine from earlier runs: %s", count(r.Plan.Waiting))
 	p("    quarantine over: %s", count(r.Plan.Deletable))
 	each(r.Plan.Released, func(reason string, c plan.Count) { p("  left the quarantine, %s: %s", what[reason], count(c)) })

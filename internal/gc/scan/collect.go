@@ -3,8 +3,8 @@ package scan
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
-	"slices"
+	"encoding/hex"
+	"errors"
 	"strings"
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/extsort"
@@ -13,12 +13,13 @@ import (
 
 // collector brings what walks find into the live set's order, on disk.
 type collector struct {
+	dir      string
 	versions *extsort.Sorter
 	pins     *extsort.Sorter
 }
 
 func newCollector(dir string) *collector {
-	return &collector{versions: extsort.New(dir, 0), pins: extsort.New(dir, 0)}
+	return &collector{dir: dir, versions: extsort.New(dir, 0), pins: extsort.New(dir, 0)}
 }
 
 func (c *collector) close() {
@@ -30,11 +31,17 @@ func (c *collector) close() {
 // as big-endian numbers. NUL is in none of the three.
 func (c *collector) version(v liveset.Version) error {
 	rec := []byte(v.Entry + "\x00" + v.Path + "\x00" + v.OID + "\x00")
-	for _, n := range []int64{v.First, v.Gen, v.Last, v.Size} {
+	return c.versions.Add(appendNumbers(rec, v.First, v.Gen, v.Last, v.Size))
+}
+
+func appendNumbers(rec []byte, numbers ...int64) []byte {
+	for _, n := range numbers {
 		rec = binary.BigEndian.AppendUint64(rec, uint64(n)^signBit)
 	}
-	return c.versions.Add(rec)
+	return rec
 }
+
+var errRecord = errors.New("sorting: malformed record")
 
 // signBit makes negative numbers (times before 1970) sort before others.
 const signBit = 1 << 63
@@ -50,7 +57,7 @@ func number(b []byte) int64 { return int64(binary.BigEndian.Uint64(b) ^ signBit)
 func decodeVersion(rec []byte) (liveset.Version, error) {
 	f := bytes.SplitN(rec, []byte{0}, 4)
 	if len(f) != 4 || len(f[3]) != 32 {
-		return liveset.Version{}, fmt.Errorf("sorting: malformed record")
+		return liveset.Version{}, errRecord
 	}
 	n := f[3]
 	return liveset.Version{
@@ -61,7 +68,39 @@ func decodeVersion(rec []byte) (liveset.Version, error) {
 
 // write streams everything into a live set and counts the pointers of each entry.
 func (c *collector) write(w *liveset.Writer, count map[string]int64) error {
-	var path []liveset.Version
+	ordered := extsort.New(c.dir, 0)
+	defer ordered.Close()
+	if err := c.merge(ordered); err != nil {
+		return err
+	}
+	var of int64
+	for rec, err := range ordered.Sorted() {
+		if err != nil {
+			return err
+		}
+		v, err := decodeOrdered(rec)
+		if err != nil {
+			return err
+		}
+		if v.OID == "" {
+			of = v.Of
+			continue
+		}
+		v.Of = of
+		count[v.Entry]++
+		v.Path = liveset.SafePath(v.Path)
+		if err := w.Version(v); err != nil {
+			return err
+		}
+	}
+	return c.writePins(w, count)
+}
+
+// merge joins the records of one content of one path: the first has the earliest
+// time, since they come sorted.
+func (c *collector) merge(ordered *extsort.Sorter) error {
+	var at liveset.Version
+	var of int64
 	for rec, err := range c.versions.Sorted() {
 		if err != nil {
 			return err
@@ -70,52 +109,73 @@ func (c *collector) write(w *liveset.Writer, count map[string]int64) error {
 		if err != nil {
 			return err
 		}
-		if n := len(path); n > 0 && (path[0].Entry != v.Entry || path[0].Path != v.Path) {
-			if err := writePath(w, path, count); err != nil {
+		if at.OID == v.OID && at.Path == v.Path && at.Entry == v.Entry {
+			at.Last = max(at.Last, v.Last)
+			continue
+		}
+		if at.OID != "" {
+			if err := addOrdered(ordered, at); err != nil {
 				return err
 			}
-			path = path[:0]
+			if of++; at.Path != v.Path || at.Entry != v.Entry {
+				if err := addCount(ordered, at, of); err != nil {
+					return err
+				}
+				of = 0
+			}
 		}
-		path = merge(path, v)
+		at = v
 	}
-	if err := writePath(w, path, count); err != nil {
+	c.versions.Close()
+	if at.OID == "" {
+		return nil
+	}
+	return errors.Join(addOrdered(ordered, at), addCount(ordered, at, of+1))
+}
+
+// addOrdered gives a version a key by which the newest of a path comes first: by
+// time, then by distance from the root, then by OID so that the same history
+// always gives the same order. Numbers and OID are complemented for that.
+func addOrdered(s *extsort.Sorter, v liveset.Version) error {
+	oid, err := hex.DecodeString(v.OID)
+	if err != nil {
 		return err
 	}
-	return c.writePins(w, count)
+	for i := range oid {
+		oid[i] = ^oid[i]
+	}
+	rec := appendNumbers([]byte(v.Entry+"\x00"+v.Path+"\x00"+isVersion), ^v.First, ^v.Gen)
+	return s.Add(appendNumbers(append(rec, oid...), v.Last, v.Size))
 }
 
-// merge joins the records of one content of one path: the first has the earliest
-// time, since they come sorted.
-func merge(path []liveset.Version, v liveset.Version) []liveset.Version {
-	if n := len(path); n > 0 && path[n-1].OID == v.OID {
-		path[n-1].Last = max(path[n-1].Last, v.Last)
-		return path
-	}
-	return append(path, v)
+// What follows a path in a key: first how many versions it has, then these.
+const (
+	isCount   = "\x00"
+	isVersion = "\x01"
+)
+
+func addCount(s *extsort.Sorter, v liveset.Version, of int64) error {
+	return s.Add(appendNumbers([]byte(v.Entry+"\x00"+v.Path+"\x00"+isCount), of))
 }
 
-func writePath(w *liveset.Writer, path []liveset.Version, count map[string]int64) error {
-	slices.SortFunc(path, newestFirst)
-	for _, v := range path {
-		count[v.Entry]++
-		v.Path = liveset.SafePath(v.Path)
-		if err := w.Version(v); err != nil {
-			return err
-		}
+func decodeOrdered(rec []byte) (liveset.Version, error) {
+	f := bytes.SplitN(rec, []byte{0}, 3)
+	const numbers, oid = 8, 32
+	if len(f) == 3 && len(f[2]) == 1+numbers {
+		return liveset.Version{Entry: string(f[0]), Path: string(f[1]), Of: number(f[2][1:])}, nil
 	}
-	return nil
-}
-
-// newestFirst is the order of a path's versions: by time, then by distance from
-// the root, then by OID so that the same history always gives the same order.
-func newestFirst(a, b liveset.Version) int {
-	switch {
-	case a.First != b.First:
-		return int(max(-1, min(1, b.First-a.First)))
-	case a.Gen != b.Gen:
-		return int(max(-1, min(1, b.Gen-a.Gen)))
+	if len(f) != 3 || len(f[2]) != 1+4*numbers+oid {
+		return liveset.Version{}, errRecord
 	}
-	return strings.Compare(b.OID, a.OID)
+	n := f[2][1:]
+	v := liveset.Version{Entry: string(f[0]), Path: string(f[1]), First: ^number(n), Gen: ^number(n[numbers:]),
+		Last: number(n[2*numbers+oid:]), Size: number(n[3*numbers+oid:])}
+	raw := bytes.Clone(n[2*numbers : 2*numbers+oid])
+	for i := range raw {
+		raw[i] = ^raw[i]
+	}
+	v.OID = hex.EncodeToString(raw)
+	return v, nil
 }
 
 // writePins writes one pin of each object: the first in the order of refs.
@@ -127,7 +187,7 @@ func (c *collector) writePins(w *liveset.Writer, count map[string]int64) error {
 		}
 		f := bytes.SplitN(rec, []byte{0}, 7)
 		if len(f) != 7 || len(f[6]) != 8 {
-			return fmt.Errorf("sorting: malformed record")
+			return errRecord
 		}
 		p := liveset.Pin{
 			OID: string(f[0]), Kind: string(f[2]), Ref: liveset.SafePath(string(f[3])), Entry: string(f[4]),

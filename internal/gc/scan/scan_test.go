@@ -34,6 +34,9 @@ func scanned(t *testing.T, entries ...Entry) found {
 	f.trailer, err = r.Each(
 		func(v liveset.Version) error {
 			key := v.Entry + ":" + v.Path
+			if v.Of == 0 || int64(len(strings.Fields(f.versions[key]))) >= v.Of {
+				t.Errorf("%s is said to have %d versions", key, v.Of)
+			}
 			f.versions[key] = strings.TrimSpace(f.versions[key] + " " + gctest.NameOf(v.OID))
 			return nil
 		},

@@ -106,7 +106,8 @@ func (w *world) liveSet(run, attempt string) []byte {
 	for _, path := range paths {
 		for i, name := range w.history[path] {
 			at := int64(1000 - i)
-			_ = out.Version(liveset.Version{Entry: "main", Path: path, OID: gctest.OID(name), Size: int64(len(name)), First: at, Last: at})
+			_ = out.Version(liveset.Version{Entry: "main", Path: path, OID: gctest.OID(name), Size: int64(len(name)), First: at, Last: at,
+				Of: int64(len(w.history[path]))})
 			entry.Pointers++
 		}
 	}

@@ -1,7 +1,6 @@
 package objectstore
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -75,7 +74,7 @@ func (s *S3) Put(ctx context.Context, key string, body io.Reader, size int64, co
 		opts.UserMetadata = map[string]string{HeaderChecksum: base64.StdEncoding.EncodeToString(cond.SHA256)}
 	}
 	sum := ""
-	if b, ok := body.(*bytes.Reader); ok {
+	if b, ok := body.(io.ReadSeeker); ok {
 		var err error
 		if sum, err = hashOf(b); err != nil {
 			return Info{}, fault("put", key, err)
@@ -90,13 +89,16 @@ func (s *S3) Put(ctx context.Context, key string, body io.Reader, size int64, co
 }
 
 // hashOf returns the hex SHA-256 of what is left to read and rewinds.
-func hashOf(r *bytes.Reader) (string, error) {
-	h := sha256.New()
-	n, err := r.WriteTo(h)
+func hashOf(r io.ReadSeeker) (string, error) {
+	at, err := r.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return "", err
 	}
-	_, err = r.Seek(-n, io.SeekCurrent)
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return "", err
+	}
+	_, err = r.Seek(at, io.SeekStart)
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
