@@ -39,3 +39,7 @@ bars-transfers: ## Measure the transfers against a reference server, without a c
 .PHONY: bars-access
 bars-access: ## Measure locks, identities and load, without a cluster (about 5 minutes).
 	@hack/bars-access.sh
+
+.PHONY: bars-gc
+bars-gc: ## Measure garbage collection at scale, without a cluster (about 10 minutes; GC_SHARES=10 for a tenth).
+	@hack/bars-gc.sh

@@ -43,6 +43,7 @@ func scanHistory(ctx context.Context, args []string) error {
 	if err := parse(fs, args); err != nil {
 		return err
 	}
+	boundMemory()
 	cfg, _, err := serverconfig.Load(o.config)
 	if err != nil {
 		return err

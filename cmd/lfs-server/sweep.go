@@ -58,6 +58,7 @@ func sweepStore(ctx context.Context, args []string) error {
 	if o.run == "" {
 		return usageError{errors.New("--run (or LFS_RUN) is needed: the name that the scan had")}
 	}
+	boundMemory()
 	cfg, _, err := serverconfig.Load(o.config)
 	if err != nil {
 		return err

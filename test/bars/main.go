@@ -4,6 +4,7 @@
 //	bars slice [PART…]   apply-to-ready, push ratio, footprint, steady state; needs a cluster
 //	bars transfers [PART…]   the transfers against a reference server; needs no cluster
 //	bars access [PART…]   locks, identities, load; needs no cluster
+//	bars gc [PART…]   garbage collection at scale; needs no cluster
 //	bars time NAME COMMAND…   how long a command takes, in seconds
 //
 // Progress goes to standard error, so that standard output holds only bars.
@@ -23,7 +24,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := fmt.Errorf("usage: bars slice [PART…] | bars transfers [PART…] | bars access [PART…] | bars time NAME COMMAND…")
+	err := fmt.Errorf("usage: bars slice [PART…] | bars transfers [PART…] | bars access [PART…] | bars gc [PART…] | bars time NAME COMMAND…")
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == "slice":
 		err = slice(ctx, os.Args[2:])
@@ -31,6 +32,8 @@ func main() {
 		err = transfers(ctx, os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "access":
 		err = access(ctx, os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "gc":
+		err = gc(ctx, os.Args[2:])
 	case len(os.Args) > 3 && os.Args[1] == "time":
 		err = timeCommand(ctx, os.Args[2], os.Args[3:])
 	}

@@ -17,10 +17,15 @@ var names sync.Map
 
 // OID is the SHA-256 of a content that the test calls by a name.
 func OID(name string) string {
-	sum := sha256.Sum256([]byte(name))
-	oid := hex.EncodeToString(sum[:])
+	oid := Hash(name)
 	names.Store(oid, name)
 	return oid
+}
+
+// Hash is the SHA-256 of a content.
+func Hash(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return hex.EncodeToString(sum[:])
 }
 
 // NameOf is the name that OID was called with, or the OID itself.
@@ -32,8 +37,10 @@ func NameOf(oid string) string {
 }
 
 // PointerFile is the pointer to the content of that name.
-func PointerFile(name string) string {
-	return fmt.Sprintf("version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", OID(name), len(name))
+func PointerFile(name string) string { return pointerTo(OID(name), len(name)) }
+
+func pointerTo(oid string, size int) string {
+	return fmt.Sprintf("version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", oid, size)
 }
 
 // Git is a repository with a working copy. Its methods fail the test.

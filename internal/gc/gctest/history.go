@@ -27,6 +27,20 @@ func (h History) Share(percent int) History {
 // Pointers is how many pointer files it has, all distinct.
 func (h History) Pointers() int { return h.Commits * h.PerCommit }
 
+// content that a commit writes to its i-th pointer.
+func content(commit, i int) string { return fmt.Sprintf("content %d of commit %d", i, commit) }
+
+// OIDs of all its pointers, in no order.
+func (h History) OIDs() []string {
+	oids := make([]string, 0, h.Pointers())
+	for n := range h.Commits {
+		for i := range h.PerCommit {
+			oids = append(oids, Hash(content(n+1, i)))
+		}
+	}
+	return oids
+}
+
 // sideEvery is after how many commits a side branch of sideLength is merged;
 // tagEvery and branchEvery say how often a ref stays behind.
 const (
@@ -84,7 +98,7 @@ func (b *stream) commit(ref string, parent, merged int) int {
 	for i := range b.h.PerCommit {
 		n := b.rng.IntN(b.h.Paths)
 		b.file(fmt.Sprintf("folder-%02d/model-%04d.safetensors", n%b.h.Folders, n),
-			PointerFile(fmt.Sprintf("content %d of commit %d", i, b.n)))
+			pointerTo(Hash(content(b.n, i)), 10))
 	}
 	if b.n%10 == 0 {
 		b.file("README.md", fmt.Sprintf("Version %d\n%s", b.n, "All about these models.\n"))

@@ -1,8 +1,13 @@
 package odb
 
-// cacheSize bounds the memory for objects that were just read, in bytes: deltas
-// are rebuilt from them, and a commit's trees are its children's parents' trees.
-const cacheSize = 32 << 20
+import "cmp"
+
+// Sizes of caches in bytes. Deltas are rebuilt from what was just read, and a
+// commit's trees are its children's parents' trees; a fork reads small blobs.
+const (
+	cacheSize     = 32 << 20
+	forkCacheSize = 8 << 20
+)
 
 // cached is an object's content; nobody changes it.
 type cached struct {
@@ -16,7 +21,8 @@ type cached struct {
 // full it becomes the elder, and what was in the elder and not asked for is gone.
 type cache struct {
 	young, elder map[uint64]cached
-	size         int
+	// size of young, limit of both, in bytes; zero for cacheSize.
+	size, limit int
 }
 
 // perCached approximates what an entry costs beside its bytes.
@@ -35,10 +41,11 @@ func (c *cache) get(key uint64) (cached, bool) {
 
 func (c *cache) put(key uint64, o cached) {
 	cost := len(o.content) + perCached
-	if cost > cacheSize/4 {
+	limit := cmp.Or(c.limit, cacheSize)
+	if cost > limit/4 {
 		return
 	}
-	if c.size+cost > cacheSize/2 || c.young == nil {
+	if c.size+cost > limit/2 || c.young == nil {
 		c.young, c.elder, c.size = map[uint64]cached{}, c.young, 0
 	}
 	if old, ok := c.young[key]; !ok {

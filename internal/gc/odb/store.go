@@ -21,7 +21,7 @@ type reader struct {
 	cache cache
 }
 
-// Store is an open object database. It is not safe for concurrent use.
+// Store is an open object database. It is not safe for concurrent use; see Fork.
 type Store struct {
 	Format Format
 	reader
@@ -50,6 +50,14 @@ func Open(objects string, format Format) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Fork is the same database for another goroutine, with the same numbers and a
+// small cache of its own. It is closed with the Store that it comes from.
+func (s *Store) Fork() *Store {
+	f := &Store{Format: s.Format, packs: s.packs, loose: s.loose, count: s.count}
+	f.cache.limit = forkCacheSize
+	return f
 }
 
 // Close closes all files.

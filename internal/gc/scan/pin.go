@@ -63,7 +63,14 @@ func (w *walk) pinTree(t tip, path string, tree odb.Ref, depth int) error {
 		return nil
 	}
 	cur, err := w.repo.tree(tree)
-	for ; err == nil && cur.ok; err = cur.next() {
+	if err != nil {
+		return err
+	}
+	for ; ; cur.next() {
+		more, err := cur.more()
+		if err != nil || !more {
+			return err
+		}
 		switch cur.cur.kind {
 		case dir:
 			var sub odb.Ref
@@ -77,7 +84,6 @@ func (w *walk) pinTree(t tip, path string, tree odb.Ref, depth int) error {
 			return err
 		}
 	}
-	return err
 }
 
 func (w *walk) pinBlob(t tip, path string, blob odb.ID) error {

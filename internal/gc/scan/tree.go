@@ -26,9 +26,11 @@ type treeEntry struct {
 // treeCursor walks over a tree in Git's order.
 type treeCursor struct {
 	format odb.Format
+	// rest begins with the entry at hand, which cur is where parsed says so.
 	rest   []byte
 	cur    treeEntry
-	ok     bool
+	length int
+	parsed bool
 }
 
 func (r *repo) tree(ref odb.Ref) (*treeCursor, error) {
@@ -36,22 +38,36 @@ func (r *repo) tree(ref odb.Ref) (*treeCursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &treeCursor{format: r.db.Format, rest: b}
-	if err := c.next(); err != nil {
-		return nil, fmt.Errorf("object %s: %w", r.db.Name(ref), err)
-	}
-	return c, nil
+	return &treeCursor{format: r.db.Format, rest: b}, nil
 }
 
-// next moves to the next entry; ok is false after the last.
-func (c *treeCursor) next() error {
-	c.ok = len(c.rest) > 0
-	if !c.ok {
-		return nil
+// more says whether there is an entry at hand, and parses it.
+func (c *treeCursor) more() (bool, error) {
+	if len(c.rest) == 0 || c.parsed {
+		return len(c.rest) > 0, nil
 	}
 	e, rest, err := c.format.NextEntry(c.rest)
-	c.cur, c.rest, c.ok = treeEntry{kind: kindOf(e.Mode), name: e.Name, id: e.Raw}, rest, err == nil
-	return err
+	if err != nil {
+		return false, err
+	}
+	c.cur, c.length, c.parsed = treeEntry{kind: kindOf(e.Mode), name: e.Name, id: e.Raw}, len(c.rest)-len(rest), true
+	return true, nil
+}
+
+// next moves to the next entry.
+func (c *treeCursor) next() { c.rest, c.parsed = c.rest[c.length:], false }
+
+// raw is the entry at hand as the tree holds it.
+func (c *treeCursor) raw() []byte { return c.rest[:c.length] }
+
+// skip moves on where the entry at hand is this very one.
+func (c *treeCursor) skip(raw []byte) bool {
+	if !bytes.HasPrefix(c.rest, raw) {
+		return false
+	}
+	c.length = len(raw)
+	c.next()
+	return true
 }
 
 func kindOf(mode []byte) kind {
@@ -67,12 +83,16 @@ func kindOf(mode []byte) kind {
 // seek moves to the first entry that is not before e, and says whether it has
 // the same name and is a directory just as e is or is not.
 func (c *treeCursor) seek(e treeEntry) (bool, error) {
-	for c.ok && before(c.cur, e) {
-		if err := c.next(); err != nil {
+	for {
+		more, err := c.more()
+		if err != nil || !more {
 			return false, err
 		}
+		if !before(c.cur, e) {
+			return !before(e, c.cur), nil
+		}
+		c.next()
 	}
-	return c.ok && !before(e, c.cur), nil
 }
 
 // before is Git's order of tree entries: a directory sorts as if its name ended
@@ -120,9 +140,14 @@ func (r *repo) introduced(path string, tree odb.Ref, parents []odb.Ref, depth in
 			return err
 		}
 	}
-	for ; cur.ok && err == nil; err = cur.next() {
-		e := cur.cur
-		known, subtrees, err := r.lookup(old, e)
+	for {
+		more, err := cur.more()
+		if err != nil || !more {
+			return err
+		}
+		e, raw := cur.cur, cur.raw()
+		cur.next()
+		known, subtrees, err := r.lookup(old, e, raw)
 		switch {
 		case err != nil:
 			return err
@@ -139,13 +164,15 @@ func (r *repo) introduced(path string, tree odb.Ref, parents []odb.Ref, depth in
 			return err
 		}
 	}
-	return err
 }
 
 // lookup says whether one of the parents has the very entry, and otherwise which
 // folders of that name they have.
-func (r *repo) lookup(parents []*treeCursor, e treeEntry) (known bool, subtrees []odb.Ref, err error) {
+func (r *repo) lookup(parents []*treeCursor, e treeEntry, raw []byte) (known bool, subtrees []odb.Ref, err error) {
 	for _, p := range parents {
+		if p.skip(raw) {
+			return true, nil, nil
+		}
 		same, err := p.seek(e)
 		if err != nil {
 			return false, nil, err

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
@@ -134,9 +135,13 @@ func (w *walk) add(ref odb.Ref) (parents []odb.Ref, err error) {
 	return parents, nil
 }
 
-// visitAll records what every commit introduced.
+// visitAll records what every commit introduced. One goroutine compares trees,
+// another reads the blobs that differ.
 func (w *walk) visitAll(ctx context.Context) error {
-	return w.commits.inOrder(func(n int32) error {
+	batches, done := make(chan []blob, 2), make(chan error, 1)
+	go func() { done <- w.record(batches) }()
+	var batch []blob
+	err := w.commits.inOrder(func(n int32) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -144,12 +149,30 @@ func (w *walk) visitAll(ctx context.Context) error {
 		if w.progress != nil {
 			w.progress(w.count.Commits)
 		}
-		return w.visit(n)
+		if len(batch) >= blobBatch {
+			batches <- batch
+			batch = nil
+		}
+		return w.visit(n, func(b blob) { batch = append(batch, b) })
 	})
+	batches <- batch
+	close(batches)
+	return errors.Join(err, <-done)
 }
 
-// visit records what a commit introduced; its parents have been visited.
-func (w *walk) visit(n int32) error {
+// blob is a file that a commit introduced.
+type blob struct {
+	path string
+	id   odb.ID
+	at   int64
+	gen  int32
+}
+
+// blobBatch is how many go from one goroutine to the other at once.
+const blobBatch = 256
+
+// visit finds what a commit introduced; its parents have been visited.
+func (w *walk) visit(n int32, found func(blob)) error {
 	c := &w.commits.all[n]
 	c.gen = 1
 	var trees []odb.Ref
@@ -159,17 +182,35 @@ func (w *walk) visit(n int32) error {
 		c.gen = max(c.gen, parent.gen+1)
 		trees = append(trees, parent.tree)
 	}
-	at, gen := c.at, int64(c.gen)
-	return w.repo.introduced("", c.tree, trees, 0, func(path string, blob odb.ID) error {
-		p, ok, err := w.repo.pointer(blob)
-		if err != nil || !ok {
-			return err
+	return w.repo.introduced("", c.tree, trees, 0, func(path string, id odb.ID) error {
+		found(blob{path: path, id: id, at: c.at, gen: c.gen})
+		return nil
+	})
+}
+
+// record writes down those that are pointers. After an error it only empties the
+// channel.
+func (w *walk) record(batches <-chan []blob) (err error) {
+	r := &repo{db: w.repo.db.Fork(), filtered: w.repo.filtered}
+	for batch := range batches {
+		for _, b := range batch {
+			if err == nil {
+				err = w.version(r, b)
+			}
 		}
-		if !p.Canonical {
-			w.count.Tolerated++
-		}
-		return w.out.version(liveset.Version{
-			Entry: w.entry, Path: path, OID: p.OID, Size: p.Size, First: at, Gen: gen, Last: at,
-		})
+	}
+	return err
+}
+
+func (w *walk) version(r *repo, b blob) error {
+	p, ok, err := r.pointer(b.id)
+	if err != nil || !ok {
+		return err
+	}
+	if !p.Canonical {
+		w.count.Tolerated++
+	}
+	return w.out.version(liveset.Version{
+		Entry: w.entry, Path: b.path, OID: p.OID, Size: p.Size, First: b.at, Gen: int64(b.gen), Last: b.at,
 	})
 }
