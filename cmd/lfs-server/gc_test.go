@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/lfs-operator/lfs-operator/internal/gc/explain"
 	"github.com/lfs-operator/lfs-operator/internal/gc/gctest"
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
@@ -242,5 +245,110 @@ func TestVersionedBucket(t *testing.T) {
 	w.Download(objects[2])
 	if a := w.Batch("download", objects[0])[0]; a.Error == nil || a.Error.Code != 410 {
 		t.Errorf("%+v", a)
+	}
+}
+
+// output of a subcommand, which writes to standard output as main does.
+func output(t *testing.T, run func() error) (string, error) {
+	t.Helper()
+	r, pipe, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := os.Stdout
+	os.Stdout = pipe
+	defer func() { os.Stdout = old }()
+	text := make(chan string)
+	go func() {
+		b, _ := io.ReadAll(r)
+		text <- string(b)
+	}()
+	err = run()
+	_ = pipe.Close()
+	return <-text, err
+}
+
+func (w *gcWorld) ask(args ...string) (string, error) {
+	w.t.Helper()
+	verb, rest := args[0], args[1:]
+	flags := []string{verb, "--config", filepath.Join(w.Dir, "config.yaml"), "--credentials-dir", filepath.Join(w.Dir, "credentials")}
+	return output(w.t, func() error { return askGC(w.t.Context(), append(flags, rest...)) })
+}
+
+// A person asks why an object is kept or not, brings one back from quarantine,
+// and reads the report.
+func TestAsking(t *testing.T) {
+	w := newGCWorld(t)
+	if _, err := w.ask("report"); err == nil || !strings.Contains(err.Error(), "has reported yet") {
+		t.Errorf("report before any run: %v", err)
+	}
+	var objects []lfstest.Object
+	for i := range 4 {
+		objects = append(objects, w.push("model.bin", fmt.Sprint("content of version ", i)))
+	}
+	if _, err := w.ask("explain", objects[0].OID); !errors.Is(err, explain.ErrNoScan) {
+		t.Errorf("explain before any scan: %v", err)
+	}
+	w.mustRun()
+	orphan := w.Upload("named by nobody")
+	never := strings.Repeat("0", 64)
+	text, err := w.ask("explain", objects[0].OID, objects[2].OID, objects[3].OID, orphan.OID, never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for oid, want := range map[string][]string{
+		objects[0].OID: {"condemned since", "3 of the 4 versions of model.bin in main are newer", "the newest 2 are kept"},
+		objects[2].OID: {"keep (version)", "1 of the 4 versions"},
+		objects[3].OID: {"keep (tip)", "refs/heads/main of main names it at model.bin", "0 of the 4 versions"},
+		orphan.OID:     {"keep (young)"},
+		never:          {"not in the store"},
+	} {
+		_, part, _ := strings.Cut(text, oid+"\n")
+		part = regexp.MustCompile(`(?m)^[0-9a-f(]`).Split(part, 2)[0]
+		for _, words := range want {
+			if !strings.Contains(part, words) {
+				t.Errorf("%s lacks %q:\n%s", oid, words, part)
+			}
+		}
+	}
+	text, err = w.ask("undelete", objects[0].OID, objects[3].OID)
+	if err != nil || !strings.Contains(text, objects[0].OID+" brought back") || !strings.Contains(text, objects[3].OID+" is not in quarantine") {
+		t.Errorf("undelete: %v\n%s", err, text)
+	}
+	w.mustRun()
+	w.Download(objects[0])
+	if a := w.Batch("download", objects[1])[0]; a.Error == nil || a.Error.Code != 410 {
+		t.Errorf("the one that nobody brought back: %+v", a)
+	}
+	if text, err = w.ask("explain", objects[1].OID); err != nil || !strings.Contains(text, "was pruned on") {
+		t.Errorf("a pruned object: %v\n%s", err, text)
+	}
+	for format, want := range map[string]string{"text": "run gc-2 (Delete): Succeeded", "markdown": "| deleted | 1 |", "json": `"deleted": 1`} {
+		if text, err := w.ask("report", "--format", format); err != nil || !strings.Contains(text, want) {
+			t.Errorf("report as %s lacks %q: %v\n%s", format, want, err, text)
+		}
+	}
+	for _, bad := range [][]string{{"explain"}, {"explain", "abc"}, {"undelete"}, {"undelete", "--all", never}, {"report", "--format", "pdf"}, {"dance"}} {
+		var usage usageError
+		if _, err := w.ask(bad...); !errors.As(err, &usage) {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}
+
+// Everything comes back with --all.
+func TestUndeleteAll(t *testing.T) {
+	w := newGCWorld(t)
+	var objects []lfstest.Object
+	for i := range 4 {
+		objects = append(objects, w.push("model.bin", fmt.Sprint("content of version ", i)))
+	}
+	w.mustRun()
+	if text, err := w.ask("undelete", "--all"); err != nil || strings.Count(text, "brought back") != 2 {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	w.mustRun()
+	for _, o := range objects {
+		w.Download(o)
 	}
 }

@@ -30,6 +30,7 @@ func commands() []command {
 		{"serve", "serve one repository to Git LFS clients", serve},
 		{"scan", "read the Git history and report which objects it names", scanHistory},
 		{"sweep", "condemn and delete what the scan did not name", sweepStore},
+		{"gc", "ask about garbage collection: explain, undelete, report", askGC},
 		{"purge", "delete everything that a deleted repository left", purgeData},
 		{"version", "print the version", printVersion},
 	}

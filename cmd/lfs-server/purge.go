@@ -17,7 +17,7 @@ import (
 // configuration comes by an environment variable alone, so that nobody runs it
 // by mistake beside a server.
 func purgeData(ctx context.Context, args []string) error {
-	o := sweepOptions{}
+	o := storeOptions{}
 	fs := flag.NewFlagSet("lfs-server purge", flag.ContinueOnError)
 	fs.StringVar(&o.credentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", serverconfig.StoreCredentialsDir), "`folder` with the object store's credentials")
 	fs.StringVar(&o.caFile, "ca-file", env("LFS_CA_FILE", serverconfig.StoreCAFile), "certificate authority of the object store")
@@ -37,7 +37,7 @@ func purgeData(ctx context.Context, args []string) error {
 		return err
 	}
 	st := cfg.Storage
-	report, err := purge.Run(ctx, to.Bucket, layout.Prefix(st.Prefix), cfg.Repository.UID)
+	report, err := purge.Run(ctx, to.bucket, layout.Prefix(st.Prefix), cfg.Repository.UID)
 	if report.Nothing != "" {
 		fmt.Printf("nothing to delete: %s\n", report.Nothing)
 		return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -10,13 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/plan"
 	"github.com/lfs-operator/lfs-operator/internal/gc/sweep"
-	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -24,9 +19,10 @@ import (
 
 // sweepOptions are the flags of sweep.
 type sweepOptions struct {
-	config, credentialsDir, caFile, run, workDir string
-	dryRun, json, explain                        bool
-	limits                                       sweep.Limits
+	storeOptions
+	run, workDir          string
+	dryRun, json, explain bool
+	limits                sweep.Limits
 }
 
 // stoppedError is exit code 3: a guard stopped the run, and the same run again
@@ -41,9 +37,7 @@ func (stoppedError) ExitCode() int { return 3 }
 func sweepStore(ctx context.Context, args []string) error {
 	o := sweepOptions{limits: sweep.DefaultLimits}
 	fs := flag.NewFlagSet("lfs-server sweep", flag.ContinueOnError)
-	fs.StringVar(&o.config, "config", env("LFS_CONFIG", serverconfig.File), "configuration `file`")
-	fs.StringVar(&o.credentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", serverconfig.StoreCredentialsDir), "`folder` with the object store's credentials")
-	fs.StringVar(&o.caFile, "ca-file", env("LFS_CA_FILE", serverconfig.StoreCAFile), "certificate authority of the object store")
+	o.storeOptions.register(fs)
 	fs.StringVar(&o.run, "run", env("LFS_RUN", ""), "`name` of the run (its Job), as its scan had it")
 	fs.StringVar(&o.workDir, "work-dir", os.TempDir(), "`folder` for sorting")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "report what would be done, whatever gc.mode says")
@@ -70,9 +64,17 @@ func sweepStore(ctx context.Context, args []string) error {
 }
 
 func (o sweepOptions) sweep(ctx context.Context, cfg *serverconfig.Config) error {
-	opts, err := o.connect(cfg)
+	st, err := o.connect(cfg)
 	if err != nil {
 		return err
+	}
+	opts := sweep.Options{
+		Config: cfg, Run: o.run, TempDir: o.workDir, Limits: o.limits,
+		Bucket: st.bucket, Presign: st.signer,
+		Do: func(r *http.Request) (*http.Response, error) { return st.bucket.Do(r, "gc-delete") },
+		Probe: func(ctx context.Context) (serverstatus.Capabilities, error) {
+			return objectstore.Probe(ctx, st.bucket, st.signer, st.prefix)
+		},
 	}
 	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
 	opts.Log = func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) }
@@ -92,67 +94,4 @@ func (o sweepOptions) sweep(ctx context.Context, cfg *serverconfig.Config) error
 		return stoppedError{err}
 	}
 	return err
-}
-
-// connect prepares everything that reaches the store.
-func (o sweepOptions) connect(cfg *serverconfig.Config) (sweep.Options, error) {
-	st := cfg.Storage
-	endpoint, err := objectstore.ParseEndpoint(st.Endpoint, st.Region, st.Bucket, st.VirtualHosted)
-	if err != nil {
-		return sweep.Options{}, err
-	}
-	creds := objectstore.Credentials{
-		AccessKeyID:     o.credential(serverconfig.KeyAccessKeyID),
-		SecretAccessKey: o.credential(serverconfig.KeySecretAccessKey),
-		SessionToken:    o.credential(serverconfig.KeySessionToken),
-	}
-	if creds.AccessKeyID == "" || creds.SecretAccessKey == "" {
-		return sweep.Options{}, fmt.Errorf("secret %q lacks %s or %s: the store cannot be reached",
-			st.CredentialsName, serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey)
-	}
-	roots, err := o.roots(st.CA)
-	if err != nil {
-		return sweep.Options{}, err
-	}
-	bucket, err := objectstore.NewS3(endpoint, creds, objectstore.NewTransport(roots), nil)
-	if err != nil {
-		return sweep.Options{}, err
-	}
-	signer := objectstore.NewURLSigner(endpoint, creds, time.Now)
-	prefix := layout.Prefix(st.Prefix)
-	return sweep.Options{
-		Config: cfg, Run: o.run, TempDir: o.workDir, Limits: o.limits,
-		Bucket: bucket, Presign: signer,
-		Do: func(r *http.Request) (*http.Response, error) { return bucket.Do(r, "gc-delete") },
-		Probe: func(ctx context.Context) (serverstatus.Capabilities, error) {
-			return objectstore.Probe(ctx, bucket, signer, prefix)
-		},
-	}, nil
-}
-
-func (o sweepOptions) credential(key string) string {
-	b, err := os.ReadFile(filepath.Join(o.credentialsDir, key))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
-}
-
-// roots are nil where the system's own certificate authorities do.
-func (o sweepOptions) roots(custom bool) (*x509.CertPool, error) {
-	if !custom {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(o.caFile)
-	if err != nil {
-		return nil, fmt.Errorf("the store's certificate authority: %w", err)
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, errors.New("the store's ca.crt holds no certificate in PEM form")
-	}
-	return roots, nil
 }

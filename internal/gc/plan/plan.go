@@ -35,6 +35,11 @@ type Input struct {
 	TempDir string
 	// Explain is told of every decision; nil for none.
 	Explain func(Decision)
+	// Only restricts the plan to some objects, to explain them; nil for all. Such
+	// a plan is not one to carry out. Place is then told of every line of history
+	// that names one of them.
+	Only  func(oid string) bool
+	Place func(oid, text string)
 }
 
 // Plan is what to do. It is JSON and holds for the index with this ETag only.
@@ -107,6 +112,7 @@ const MaxIndexed = 250_000
 // said before it turned out to be incomplete counts for nothing.
 func Make(in Input) (*Plan, error) {
 	j := newJudge(in.Policy, in.Now, in.TempDir)
+	j.only, j.told = in.Only, in.Place
 	defer j.sorter.Close()
 	trailer, err := in.Live.Each(j.version, j.pin)
 	if err != nil {

@@ -46,6 +46,9 @@ type judge struct {
 	policy Policy
 	now    time.Time
 	sorter *extsort.Sorter
+	// only and told are Input's Only and Place.
+	only func(string) bool
+	told func(oid, text string)
 	// newer is the version before the one at hand, which is the place'th of its
 	// path, from 0; rule is the one that decides about the path.
 	newer       liveset.Version
@@ -109,6 +112,12 @@ func (j *judge) supersededAt(v liveset.Version) time.Time {
 }
 
 func (j *judge) add(v verdict) error {
+	if j.only != nil {
+		if !j.only(v.oid) {
+			return nil
+		}
+		j.told(v.oid, v.text)
+	}
 	rec := []byte(v.oid)
 	rec = append(rec, priority[v.reason])
 	rec = append(rec, strings.Join([]string{v.reason, v.path, v.text, ""}, "\x00")...)
