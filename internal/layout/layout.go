@@ -24,11 +24,24 @@ func (p Prefix) Object(oid string) string {
 // Objects is the prefix of all final keys.
 func (p Prefix) Objects() string { return string(p) + objectsDir }
 
+// IsOID is true for 64 lower-case hex digits, the only form that OIDs have in keys.
+func IsOID[S ~string | ~[]byte](s S) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
 // OIDOf returns the OID whose final key this is, and false for any other key.
 func (p Prefix) OIDOf(key string) (string, bool) {
 	i := strings.LastIndexByte(key, '/')
 	oid := key[i+1:]
-	if len(oid) != 64 || p.Object(oid) != key {
+	if !IsOID(oid) || p.Object(oid) != key {
 		return "", false
 	}
 	return oid, true

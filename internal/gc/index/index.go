@@ -26,6 +26,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/layout"
 )
 
 // AnswerWithin is R: from reading the index, a server answers a batch within
@@ -173,7 +175,7 @@ func scan(r io.Reader, entry func(oid []byte, s State, rest []byte) error) (Head
 		if whole = string(line) == end; whole {
 			break
 		}
-		if len(line) < 68 || line[64] != ' ' || line[66] != ' ' || bytes.Compare(line[:64], last[:]) <= 0 {
+		if len(line) < 68 || line[64] != ' ' || line[66] != ' ' || bytes.Compare(line[:64], last[:]) <= 0 || !layout.IsOID(line[:64]) {
 			return h, fmt.Errorf("%w: line %d", ErrMalformed, n+2)
 		}
 		s := State(line[65])

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/lfs-operator/lfs-operator/internal/layout"
 )
 
 // Reader reads a live set.
@@ -65,7 +67,7 @@ func (r *Reader) Each(version func(Version) error, pin func(Pin) error) (Trailer
 		switch {
 		case l.Complete:
 			return l.Trailer, r.end(l.Trailer, versions, pins)
-		case len(l.OID) != 64:
+		case !layout.IsOID(l.OID):
 			return Trailer{}, fmt.Errorf("%w: a line without an OID", ErrIncomplete)
 		case l.Kind != "":
 			pins++

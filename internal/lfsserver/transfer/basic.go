@@ -65,7 +65,7 @@ func (Basic) Download(_ context.Context, s Session, o Object) (any, error) {
 
 // VerifyAfter is how long after its last link a client may still verify.
 func VerifyAfter(size int64) time.Duration {
-	return time.Duration(size/slowest)*time.Second + time.Minute
+	return min(transferTime(size)+time.Minute, MaxLifetime)
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

@@ -102,6 +102,11 @@ const slowest = 256 << 10
 
 // Lifetime of a link to an object of that size.
 func Lifetime(size int64) time.Duration {
-	d := MinLifetime + time.Duration(size/slowest)*time.Second
-	return min(d, MaxLifetime)
+	return min(MinLifetime+transferTime(size), MaxLifetime)
+}
+
+// transferTime of an object on a slow line, no more than MaxLifetime.
+func transferTime(size int64) time.Duration {
+	const most = int64(MaxLifetime / time.Second)
+	return time.Duration(min(size/slowest, most)) * time.Second
 }

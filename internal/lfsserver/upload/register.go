@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 )
 
@@ -45,8 +46,11 @@ type Ref struct{ Client, ID string }
 // ClientOf is the key under which a principal's uploads are registered.
 func ClientOf(repository, principal string) string {
 	sum := sha256.Sum256([]byte("upload client\n" + repository + "\n" + principal))
-	return hex.EncodeToString(sum[:12])
+	return hex.EncodeToString(sum[:clientSize])
 }
+
+// clientSize in bytes of a client's key.
+const clientSize = 12
 
 // String is the form for tokens.
 func (r Ref) String() string { return r.Client + "." + r.ID }
@@ -54,13 +58,32 @@ func (r Ref) String() string { return r.Client + "." + r.ID }
 // ParseRef reads the form of String.
 func ParseRef(s string) (Ref, bool) {
 	client, id, ok := strings.Cut(s, ".")
-	if _, err := hex.DecodeString(client); err != nil || client == "" || id == "" {
+	if raw, err := hex.DecodeString(client); !ok || err != nil || len(raw) != clientSize || !validID(id) {
 		return Ref{}, false
 	}
-	return Ref{Client: client, ID: id}, ok
+	return Ref{Client: client, ID: id}, true
 }
 
 func newID() string { return strings.ToLower(rand.Text()) }
+
+// validID is true for what newID returns: an ID becomes part of a key.
+func validID(id string) bool {
+	const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	return len(id) == len(rand.Text()) && strings.Trim(id, alphabet) == ""
+}
+
+// parseRegister is false for what this server has not written: whoever owns the
+// bucket may put anything there.
+func parseRegister(raw []byte) (Register, bool) {
+	var r Register
+	err := json.Unmarshal(raw, &r)
+	switch {
+	case err != nil, !validID(r.ID), !batch.ValidOID(r.OID),
+		r.Size < 0, r.Size > objectstore.MaxObjectSize, r.PartSize < 1, r.PartSize > objectstore.MaxPartSize:
+		return Register{}, false
+	}
+	return r, r.Count() <= objectstore.MaxParts
+}
 
 // stored is a register with what the store says of it.
 type stored struct {
@@ -80,8 +103,8 @@ func (s *Service) load(ctx context.Context, oid, client string) (stored, error) 
 	if err != nil {
 		return stored{}, fmt.Errorf("%w: %s ended early", objectstore.ErrUnavailable, key)
 	}
-	var r Register
-	if err := json.Unmarshal(raw, &r); err != nil || r.OID != oid || r.PartSize < 1 || r.Size < 0 || r.ID == "" {
+	r, ok := parseRegister(raw)
+	if !ok || r.OID != oid {
 		return stored{}, fmt.Errorf("%s is not the register of an upload", key)
 	}
 	return stored{Register: &r, info: info}, nil

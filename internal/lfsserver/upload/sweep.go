@@ -2,7 +2,6 @@ package upload
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -77,13 +76,13 @@ func sweepOne(ctx context.Context, store objectstore.Store, prefix layout.Prefix
 		return err
 	}
 	defer body.Close()
-	var r Register
 	raw, err := io.ReadAll(io.LimitReader(body, 64<<10))
 	if err != nil {
 		return fmt.Errorf("%w: %s ended early", objectstore.ErrUnavailable, key)
 	}
 	client := strings.TrimSuffix(path.Base(key), ".json")
-	if err := json.Unmarshal(raw, &r); err != nil || r.ID == "" || len(r.OID) != 64 || prefix.Upload(r.OID, client) != key {
+	r, ok := parseRegister(raw)
+	if !ok || prefix.Upload(r.OID, client) != key {
 		return nil
 	}
 	s := &Service{Store: store, Prefix: prefix}
