@@ -193,7 +193,7 @@ func TestCapabilities(t *testing.T) {
 		"versitygw": {SignedChecksum: true, ConditionalWrites: true, PresignExpiry: true},
 		"minio": {
 			SignedChecksum: true, ConditionalWrites: true, PresignExpiry: true, QuerySHA256: true,
-			ObeysUnsigned: true, ForgedWrites: true,
+			ObeysUnsigned: true, ForgedWrites: true, Browsers: true,
 		},
 	}[store.Kind()]
 	s := lfstest.Start(t, store)

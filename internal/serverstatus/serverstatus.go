@@ -110,6 +110,9 @@ type Capabilities struct {
 	// the ID of an access key, and every link holds that. No link can prevent it:
 	// whoever can read can write anything.
 	ForgedWrites bool `json:"forgedWrites,omitempty"`
+	// Browsers: pages of any origin may upload to the bucket (CORS). Nothing but
+	// uploads from browsers depends on it.
+	Browsers bool `json:"browsers,omitempty"`
 	// Versioned: the bucket keeps versions.
 	Versioned bool `json:"versioned"`
 }

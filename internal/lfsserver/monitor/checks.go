@@ -38,6 +38,10 @@ func (m *Monitor) claim(ctx context.Context, t *Target) *Problem {
 	etag, err := objectstore.Claim(ctx, t.Store, t.Prefix, owner, m.ownerETag)
 	if errors.Is(err, objectstore.ErrBucketMissing) && t.Storage.CreateBucket {
 		if err = t.Store.CreateBucket(ctx); err == nil {
+			// Not every store knows such rules, and only browsers need them.
+			if err := t.Store.AllowBrowsers(ctx); err != nil {
+				m.log.Info("browsers cannot upload to the bucket, since the store takes no CORS rule", "bucket", t.Storage.Bucket, "error", err)
+			}
 			etag, err = objectstore.Claim(ctx, t.Store, t.Prefix, owner, "")
 		}
 	}

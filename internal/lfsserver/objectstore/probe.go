@@ -28,6 +28,7 @@ func Probe(ctx context.Context, s *S3, signer *URLSigner, prefix layout.Prefix) 
 		return caps, err
 	}
 	caps.Versioned = p.versioned
+	caps.Browsers = p.browsers(ctx)
 	if caps.ForgedWrites, err = p.forgedWrites(ctx); err != nil {
 		return caps, err
 	}
