@@ -2,6 +2,7 @@
 # apt.sh SET: makes sure that the programs of a set are on this machine.
 #
 #   test     what "make test" runs beside what we build ourselves
+#   clients  that, and other people's clients, for "make test-clients"
 #   cluster  that, and what a Kubernetes node is made of
 #
 # A program that is there is left alone, whoever installed it, so this works on
@@ -14,6 +15,12 @@ set -euo pipefail
 TEST_SET='
 git                                       git
 ssl-certificates                          ca-certificates
+'
+CLIENTS_SET=$TEST_SET'
+python3                                   python3
+curl                                      curl
+node                                      nodejs
+npm                                       npm
 '
 CLUSTER_SET=$TEST_SET'
 containerd                                containerd
@@ -71,8 +78,9 @@ install() {
 
 case ${1-} in
 test) set_=$TEST_SET ;;
+clients) set_=$CLIENTS_SET ;;
 cluster) set_=$CLUSTER_SET ;;
-*) echo "usage: hack/apt.sh test|cluster" >&2; exit 2 ;;
+*) echo "usage: hack/apt.sh test|clients|cluster" >&2; exit 2 ;;
 esac
 
 mapfile -t packages < <(missing_packages "$set_")

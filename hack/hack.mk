@@ -11,6 +11,11 @@ test-tools: ## Install and build what tests run against: S3 store, Git server, g
 	hack/apt.sh test
 	hack/build-tool.sh teststore gitserver git-lfs git-lfs-test-server-api kube
 
+.PHONY: test-clients-tools
+test-clients-tools: test-tools ## Install other people's clients that tests run: Node.js libraries, Python, curl, Debian's git-lfs.
+	hack/apt.sh clients
+	hack/clients.sh npm git-lfs
+
 .PHONY: minio
 minio: ## Build MinIO, the second S3 store of the tests (about 5 minutes, the first time).
 	hack/build-tool.sh minio

@@ -16,8 +16,19 @@ test: test-tools ## Unit tests, envtest on a real kube-apiserver, the LFS server
 test-minio: test-tools minio ## What meets the store once more, on MinIO instead of versitygw.
 	TEST_STORE=minio go test $(GO_TEST_FLAGS) ./test/assets ./internal/lfsserver/... ./cmd/lfs-server
 
+.PHONY: test-clients
+test-clients: test-clients-tools ## Tests with real clients, none of which may be missing: two git-lfs, Node.js libraries, Python, curl.
+	TEST_CLIENTS=required go test $(GO_TEST_FLAGS) -run 'Git|NPM|KohakuHub|Clients' ./internal/lfsserver
+
+FUZZTIME ?= 10m
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser that a client can reach, each for FUZZTIME (FUZZ=PATTERN: only those).
+	FUZZTIME=$(FUZZTIME) hack/fuzz.sh $(FUZZ)
+
 .PHONY: e2e
 e2e: cluster-tools image install-manifest ## End-to-end tests with real pods in an isolated cluster of their own.
+	-hack/clients.sh git-lfs # only Debian has it; elsewhere its test is skipped
 	hack/isolated.sh go test -tags e2e -count=1 -timeout 40m -v $(GO_TEST_FLAGS) ./test/e2e/...
 
 .PHONY: bars-slice

@@ -25,10 +25,16 @@ type gitBox struct {
 
 func newGitBox(t *testing.T) *gitBox {
 	t.Helper()
+	return newGitBoxWith(t, assets.GitLFS(t))
+}
+
+// newGitBoxWith runs another git-lfs.
+func newGitBoxWith(t *testing.T, lfs string) *gitBox {
+	t.Helper()
 	home := t.TempDir()
 	b := &gitBox{t: t, home: home, env: []string{
 		"HOME=" + home, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true", "LC_ALL=C",
-		"PATH=" + filepath.Dir(assets.GitLFS(t)) + ":" + os.Getenv("PATH"),
+		"PATH=" + filepath.Dir(lfs) + ":" + os.Getenv("PATH"),
 	}}
 	for _, args := range [][]string{
 		{"config", "--global", "user.name", "Test"}, {"config", "--global", "user.email", "test@example.com"},
@@ -80,10 +86,19 @@ func withToken(t *testing.T, root, token string) string {
 	return u.String()
 }
 
+// TestGitPushAndClone: by the newest git-lfs, and by Debian's, which is years older.
 func TestGitPushAndClone(t *testing.T) {
-	t.Parallel()
+	for name, lfs := range map[string]func(testing.TB) string{"newest": assets.GitLFS, "Debian's": assets.DebianGitLFS} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pushAndClone(t, newGitBoxWith(t, lfs(t)))
+		})
+	}
+}
+
+func pushAndClone(t *testing.T, b *gitBox) {
+	t.Log(b.git(b.home, "lfs", "version"))
 	s := lfstest.Start(t, assets.SharedStore(t))
-	b := newGitBox(t)
 	work, bare := b.repository(s, lfstest.WriteToken)
 	b.git(work, "config", "lfs.locksverify", "true")
 	contents := map[string][]byte{"empty.bin": {}}

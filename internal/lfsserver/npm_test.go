@@ -13,19 +13,13 @@ import (
 	"testing"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
+	"github.com/lfs-operator/lfs-operator/test/assets"
 )
-
-// envHubModule is a node_modules folder that holds @huggingface/hub, made by "npm
-// install @huggingface/hub".
-const envHubModule = "LFS_TEST_NODE_MODULES"
 
 // TestHuggingFaceHubNPM: the library itself asks the server which files belong in
 // LFS, and uploads those. The commit the test answers.
 func TestHuggingFaceHubNPM(t *testing.T) {
-	modules := os.Getenv(envHubModule)
-	if modules == "" {
-		t.Skip("set " + envHubModule + " to try the library itself")
-	}
+	modules := assets.NodeModules(t)
 	s := startSplitting(t, "Auto")
 	hub := httptest.NewServer(hubOf(t, s))
 	defer hub.Close()

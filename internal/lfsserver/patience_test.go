@@ -82,7 +82,7 @@ func TestInterimAnswers(t *testing.T) {
 func TestClientsSkipInterimAnswers(t *testing.T) {
 	s := startImpatient(t)
 	for name, command := range map[string][]string{
-		"python": {"python3", "-c", `
+		"python3": {"python3", "-c", `
 import json, sys, http.client, urllib.parse
 u = urllib.parse.urlparse(sys.argv[1])
 c = http.client.HTTPConnection(u.netloc)
@@ -95,12 +95,7 @@ fetch(process.argv[1], {method: "POST", body: process.argv[2]})
 		"curl": {"sh", "-c", `curl -sS -w ' %{http_code}' --data "$1" "$0"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := exec.LookPath(strings.Fields(command[len(command)-1])[0]); name == "curl" && err != nil {
-				t.Skip("no curl here")
-			}
-			if _, err := exec.LookPath(command[0]); err != nil {
-				t.Skipf("no %s here", command[0])
-			}
+			assets.Client(t, name)
 			o, a := uploaded(t, s)
 			body, _ := json.Marshal(o)
 			out, err := exec.Command(command[0], append(command[1:], a.Upload.Href, string(body))...).CombinedOutput()

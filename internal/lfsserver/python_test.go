@@ -14,9 +14,7 @@ import (
 // pythonDir is a folder with the scripts of testdata.
 func pythonDir(t *testing.T) string {
 	t.Helper()
-	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip("needs python3")
-	}
+	assets.Client(t, "python3")
 	dir := t.TempDir()
 	for from, to := range map[string]string{"http.py": "http_as_requests.py", "kohakuhub.py": "kohakuhub.py", "agent.py": "agent.py"} {
 		script, err := os.ReadFile(filepath.Join("testdata", from))

@@ -11,7 +11,9 @@
 //	KUBEBUILDER_ASSETS folder with kube-apiserver, etcd and kubectl
 //
 // A missing program fails the test and names the command that builds it. No test
-// is ever skipped for want of one: a suite that passes has run.
+// is skipped for want of one: a suite that passes has run. Clients that others wrote
+// and that not every machine has are the exception (clients.go): "make test-clients"
+// installs them, and with TEST_CLIENTS=required nothing is skipped.
 //
 // The package uses the standard library only, so that every test can import it.
 package assets

@@ -73,6 +73,11 @@ func (w *WorkTree) SetCredentials(line string) error {
 	return os.WriteFile(w.credentialsFile(), []byte(line+"\n"), 0o600)
 }
 
+// UseGitLFS makes Git find this git-lfs before any other.
+func (w *WorkTree) UseGitLFS(path string) {
+	w.env = append(w.env, "PATH="+filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
 // Git runs git in the work tree.
 func (w *WorkTree) Git(ctx context.Context, args ...string) (string, error) {
 	return runIn(ctx, w.Dir, w.env, "", "git", args...)
