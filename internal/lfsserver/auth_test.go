@@ -101,7 +101,7 @@ func TestReadOnlyStore(t *testing.T) {
 		says   string
 	}{
 		lfstest.WriteToken: {403, "read-only at the moment"},
-		lfstest.ReadToken:  {403, "a token with scope Write"},
+		lfstest.ReadToken:  {403, "scope Write to push"},
 	} {
 		body := fmt.Sprintf(`{"operation":"upload","objects":[%s]}`, object(o.OID, o.Size))
 		resp, raw := s.Post(s.Root()+"/objects/batch", lfstest.Basic(token), []byte(body))
