@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -76,6 +77,9 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 	if err := mgr.Add(manager.RunnableFunc(poller.Start)); err != nil {
 		return nil, err
 	}
+	if err := setupReviewers(mgr, opts.Namespaces); err != nil {
+		return nil, err
+	}
 	toRepository := handler.EnqueueRequestsFromMapFunc(repositoryOf)
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.LFSRepository{}, builder.WithPredicates(specChanged())).
@@ -109,6 +113,7 @@ func metadataOnly() []client.Object {
 		&batchv1.CronJob{},
 		&networkingv1.NetworkPolicy{},
 		&policyv1.PodDisruptionBudget{},
+		&rbacv1.RoleBinding{},
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr/testr"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -62,7 +63,7 @@ func restConfig(t *testing.T) *rest.Config {
 		// Owner references of children must be allowed by the RBAC that we ship.
 		apiServer.env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 		if apiServer.config, apiServer.err = apiServer.env.Start(); apiServer.err == nil {
-			apiServer.err = grant(apiServer.config, assets.Root(t))
+			apiServer.err = errors.Join(grant(apiServer.config, assets.Root(t)), install(apiServer.config, assets.Root(t)))
 		}
 	})
 	if apiServer.err != nil {
@@ -108,6 +109,28 @@ func grant(config *rest.Config, root string) error {
 			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
 		}
 		if err := errors.Join(c.Create(background, role), c.Create(background, binding)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// install makes what is installed beside the operator's own permissions.
+func install(config *rest.Config, root string) error {
+	raw, err := os.ReadFile(filepath.Join(root, "config", "rbac", "reviewers.yaml"))
+	if err != nil {
+		return err
+	}
+	c, err := client.New(config, client.Options{})
+	if err != nil {
+		return err
+	}
+	for doc := range strings.SplitSeq(string(raw), "---\n") {
+		o := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(doc), &o.Object); err != nil {
+			return err
+		}
+		if err := c.Create(background, o); err != nil {
 			return err
 		}
 	}

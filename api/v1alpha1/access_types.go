@@ -14,7 +14,7 @@ type Access struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	Tokens []AccessToken `json:"tokens,omitempty"`
-	// kubernetes lets ServiceAccount tokens in.
+	// kubernetes lets ServiceAccount tokens in, sent as password or as Bearer.
 	// +optional
 	Kubernetes *KubernetesAccess `json:"kubernetes,omitempty"`
 	// jwt lets signed JSON Web Tokens in, sent as password, as Bearer, or in the
@@ -53,13 +53,17 @@ const (
 	ScopeAdmin TokenScope = "Admin"
 )
 
-// KubernetesAccess lets ServiceAccount tokens in, decided by TokenReview and
-// SubjectAccessReview.
+// KubernetesAccess lets ServiceAccount tokens in. The API server says whose a
+// token is (TokenReview) and what they may do (SubjectAccessReview): the verbs
+// pull, push and admin on the LFSRepository are the scopes Read, Write and Admin.
 type KubernetesAccess struct {
-	// audience that the tokens must be made for.
-	// +required
+	// audience that tokens must be made for, and for no other. Left out:
+	// lfs-operator.dev/{namespace}/{name} of the LFSRepository. One that several
+	// repositories share lets a token open them all.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^lfs-operator[.]dev/[^[:cntrl:] ]+$')`,message="must begin with lfs-operator.dev/, so that a token made for it opens LFSRepositories and nothing else: leave it out for lfs-operator.dev/{namespace}/{name}"
 	Audience string `json:"audience,omitempty"`
 }
 

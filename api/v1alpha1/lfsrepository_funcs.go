@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // GetConditions returns the conditions of the status.
 func (r *LFSRepository) GetConditions() []metav1.Condition { return r.Status.Conditions }
@@ -13,6 +17,25 @@ func (r *LFSRepository) SetConditions(conditions []metav1.Condition) {
 // Audience that tokens for this repository and no other are made for.
 func (r *LFSRepository) Audience() string {
 	return AudiencePrefix + r.Namespace + "/" + r.Name
+}
+
+// jwtSecrets is true where an issuer needs a Secret of the tenant's.
+func (a *Access) jwtSecrets() bool {
+	return a != nil && a.JWT != nil && slices.ContainsFunc(a.JWT.Issuers, func(i JWTIssuer) bool { return i.SecretRef() != nil })
+}
+
+// SecretRef is the one Secret of an issuer: its keys, or the certificate authority
+// of the server that has them; nil without.
+func (i *JWTIssuer) SecretRef() *LocalReference {
+	if i.URL == "" {
+		return i.KeySecretRef
+	}
+	return i.CASecretRef
+}
+
+// AdmitsServiceAccounts is true where ServiceAccount tokens are let in.
+func (s *LFSRepositorySpec) AdmitsServiceAccounts() bool {
+	return s.Access != nil && s.Access.Kubernetes != nil
 }
 
 // UnsupportedField is a field of a spec that this version of the operator takes
@@ -46,9 +69,8 @@ func (s *LFSRepositorySpec) UnsupportedFields() []UnsupportedField {
 	check(s.Transfer == TransferProxy, true, "spec.transfer", "set it to Direct, and spec.storage.publicEndpoint to an address that clients reach")
 
 	check(s.Quota != nil, false, "spec.quota", without)
-	if a := s.Access; a != nil {
-		check(a.Kubernetes != nil, false, "spec.access.kubernetes", without+"; use spec.access.tokens")
-	}
+	check(s.Storage == nil && s.Access.jwtSecrets(), false, "spec.access.jwt.issuers[].keySecretRef and caSecretRef",
+		"such issuers are not trusted, because the server of an LFSStore's repository runs where these Secrets are not; name an issuer by url alone")
 	if v := s.Server; v != nil {
 		check(v.Autoscaling != nil, false, "spec.server.autoscaling", without+"; use spec.server.replicas")
 	}

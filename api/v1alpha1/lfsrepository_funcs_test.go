@@ -22,7 +22,7 @@ func TestUnsupportedFields(t *testing.T) {
 			spec: own(func(s *LFSRepositorySpec) {
 				s.Transfer = TransferDirect
 				s.Multipart = &Multipart{Dialect: DialectKohakuHub}
-				s.Access = &Access{Tokens: []AccessToken{{Name: "ci", Scope: ScopeRead}}, JWT: &JWTAccess{}}
+				s.Access = &Access{Tokens: []AccessToken{{Name: "ci", Scope: ScopeRead}}, JWT: &JWTAccess{}, Kubernetes: &KubernetesAccess{}}
 				s.Server = &Server{Replicas: new(int32(2))}
 				s.Exposure = &Exposure{Endpoints: []Endpoint{{Host: "lfs.example.com"}}}
 				s.GC = &GarbageCollection{Rules: []GCRule{{Suffix: ".ckpt"}}}
@@ -30,18 +30,23 @@ func TestUnsupportedFields(t *testing.T) {
 		},
 		"an admin's store":  {spec: LFSRepositorySpec{StoreRef: &StoreReference{Name: "standard"}}},
 		"the default store": {},
-		"proxy":             {spec: own(func(s *LFSRepositorySpec) { s.Transfer = TransferProxy }), wantBlocking: []string{"spec.transfer"}},
+		"keys that are not where the server is": {
+			spec: LFSRepositorySpec{StoreRef: &StoreReference{Name: "standard"}, Access: &Access{JWT: &JWTAccess{Issuers: []JWTIssuer{
+				{Name: "portal", KeySecretRef: &LocalReference{Name: "portal-key"}},
+			}}}},
+			want: []string{"spec.access.jwt.issuers[].keySecretRef and caSecretRef"},
+		},
+		"proxy": {spec: own(func(s *LFSRepositorySpec) { s.Transfer = TransferProxy }), wantBlocking: []string{"spec.transfer"}},
 		"adoption and all that only waits": {
 			spec: own(func(s *LFSRepositorySpec) {
 				s.AdoptFrom = &AdoptFrom{Prefix: "old/"}
 				s.Quota = quantity("1G")
-				s.Access = &Access{Kubernetes: &KubernetesAccess{}}
 				s.Server = &Server{Autoscaling: &Autoscaling{}}
 				s.Exposure = &Exposure{HTTPRoute: &HTTPRouteExposure{}, Ingress: &IngressExposure{}}
 			}),
 			wantBlocking: []string{"spec.adoptFrom"},
 			want: []string{
-				"spec.quota", "spec.access.kubernetes",
+				"spec.quota",
 				"spec.server.autoscaling", "spec.exposure.httpRoute", "spec.exposure.ingress",
 			},
 		},

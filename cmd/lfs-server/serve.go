@@ -22,6 +22,8 @@ func serve(ctx context.Context, args []string) error {
 	fs.StringVar(&o.KeysDir, "keys-dir", env("LFS_KEYS_DIR", o.KeysDir), "`folder` with the signing keys")
 	fs.StringVar(&o.CAFile, "ca-file", env("LFS_CA_FILE", o.CAFile), "certificate authority of the object store")
 	fs.StringVar(&o.JWTDir, "jwt-dir", env("LFS_JWT_DIR", o.JWTDir), "`folder` with a folder of keys for each issuer of JSON Web Tokens")
+	fs.StringVar(&o.KubernetesDir, "kubernetes-dir", env("LFS_KUBERNETES_DIR", o.KubernetesDir), "`folder` with the token and certificate authority for the Kubernetes API server")
+	fs.StringVar(&o.APIServer, "api-server", env("LFS_API_SERVER", o.APIServer), "`URL` of the Kubernetes API server")
 	fs.StringVar(&o.Listen, "listen", env("LFS_LISTEN", o.Listen), "`address` for Git LFS clients; port 0 takes a free one")
 	fs.StringVar(&o.AdminListen, "admin-listen", env("LFS_ADMIN_LISTEN", o.AdminListen), "`address` for probes, metrics and status")
 	fs.DurationVar(&o.DrainDelay, "drain-delay", o.DrainDelay, "how long to go on answering after SIGTERM")

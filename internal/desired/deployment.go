@@ -51,7 +51,7 @@ func replicas(in Inputs) int32 {
 }
 
 func serverPod(in Inputs) *corev1ac.PodSpecApplyConfiguration {
-	mounts := slices.Concat([]mount{configMount(in.Server()), keysMount(in)}, storeMounts(in), jwtMounts(in))
+	mounts := slices.Concat([]mount{configMount(in.Server()), keysMount(in)}, storeMounts(in), jwtMounts(in), kubernetesMounts(in))
 	server := container(in, ContainerServer, serverResources(in), "serve").
 		WithPorts(
 			corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(serverconfig.PortAPI).WithProtocol(corev1.ProtocolTCP),

@@ -98,7 +98,7 @@ func full(r *v1alpha1.LFSRepository, in *Inputs) {
 		},
 	}
 	r.Spec.Multipart = &v1alpha1.Multipart{Threshold: ptr.To(resource.MustParse("200M")), PartSize: ptr.To(resource.MustParse("64Mi"))}
-	r.Spec.Access = &v1alpha1.Access{AnonymousRead: true, Tokens: []v1alpha1.AccessToken{{Name: "ci", Scope: v1alpha1.ScopeRead}}, JWT: &v1alpha1.JWTAccess{
+	r.Spec.Access = &v1alpha1.Access{AnonymousRead: true, Tokens: []v1alpha1.AccessToken{{Name: "ci", Scope: v1alpha1.ScopeRead}}, Kubernetes: &v1alpha1.KubernetesAccess{}, JWT: &v1alpha1.JWTAccess{
 		Issuers: []v1alpha1.JWTIssuer{
 			{Name: "forge", URL: "https://forge.example.com", CASecretRef: &v1alpha1.LocalReference{Name: "forge-ca"}, Audiences: []string{"lfs"}, Rules: []v1alpha1.JWTRule{
 				{Scope: v1alpha1.ScopeWrite, Claims: []v1alpha1.JWTClaim{{Name: "sub", Values: []string{"repo:team-a/models:*"}}}},

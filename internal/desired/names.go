@@ -12,7 +12,7 @@ import (
 // longest (of a Job of the CronJob) stays under 63.
 
 // ServerName names the Deployment and what belongs to it: ConfigMap,
-// ServiceAccount, Service, NetworkPolicy and PodDisruptionBudget.
+// ServiceAccount, RoleBinding, Service, NetworkPolicy and PodDisruptionBudget.
 func ServerName(repository string) string { return repository + "-lfs" }
 
 // GCName names the CronJob of garbage collection.

@@ -37,6 +37,9 @@ func Objects(in Inputs) (Set, error) {
 		ConfigHash:      serverconfig.Hash(rendered),
 		HistoryRevision: config.HistoryRevision,
 	}
+	if binding := roleBinding(in); binding != nil {
+		set.Rest = append(set.Rest, binding)
+	}
 	if in.Apart() {
 		err = set.besideTenant(in)
 	}

@@ -147,8 +147,14 @@ func accessConfig(in Inputs) serverconfig.Access {
 	var out serverconfig.Access
 	if a := in.Repository.Spec.Access; a != nil {
 		out.AnonymousRead = a.AnonymousRead
+		if a.Kubernetes != nil {
+			out.Kubernetes = &serverconfig.KubernetesAccess{Audience: firstOf(a.Kubernetes.Audience, in.Repository.Audience())}
+		}
 		if a.JWT != nil {
 			for _, issuer := range a.JWT.Issuers {
+				if in.Apart() && issuer.SecretRef() != nil {
+					continue // the Secret is not where the server runs
+				}
 				out.JWT = append(out.JWT, jwtIssuer(in.Repository, issuer))
 			}
 		}
@@ -181,7 +187,7 @@ func jwtIssuer(repo *v1alpha1.LFSRepository, issuer v1alpha1.JWTIssuer) serverco
 	if len(out.Audiences) == 0 {
 		out.Audiences = []string{repo.Audience()}
 	}
-	if secret := issuerSecret(issuer); secret != nil {
+	if secret := issuer.SecretRef(); secret != nil {
 		out.SecretName, out.CA = secret.Name, issuer.URL != ""
 	}
 	for _, rule := range issuer.Rules {
@@ -192,15 +198,6 @@ func jwtIssuer(repo *v1alpha1.LFSRepository, issuer v1alpha1.JWTIssuer) serverco
 		out.Rules = append(out.Rules, r)
 	}
 	return out
-}
-
-// issuerSecret is the one Secret of a JWT issuer: its keys, or the CA of the
-// server that has them; nil without.
-func issuerSecret(issuer v1alpha1.JWTIssuer) *v1alpha1.LocalReference {
-	if issuer.URL == "" {
-		return issuer.KeySecretRef
-	}
-	return issuer.CASecretRef
 }
 
 func historyConfig(repo *v1alpha1.LFSRepository) []serverconfig.History {

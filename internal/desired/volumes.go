@@ -50,11 +50,31 @@ func jwtMounts(in Inputs) []mount {
 	}
 	var mounts []mount
 	for _, issuer := range a.JWT.Issuers {
-		if secret := issuerSecret(issuer); secret != nil {
+		if secret := issuer.SecretRef(); secret != nil {
 			mounts = append(mounts, secretMount("jwt-"+issuer.Name, path.Join(serverconfig.JWTDir, issuer.Name), secret.Name))
 		}
 	}
 	return mounts
+}
+
+// ownTokenSeconds is the life of the server's own ServiceAccount token; the
+// kubelet replaces it when four fifths are over.
+const ownTokenSeconds int64 = 3600
+
+// kubernetesMounts are what the server asks the API server with: a token of its
+// own ServiceAccount and the API server's CA. Only where it has to ask.
+func kubernetesMounts(in Inputs) []mount {
+	if !in.Repository.Spec.AdmitsServiceAccounts() {
+		return nil
+	}
+	source := corev1ac.ProjectedVolumeSource().WithDefaultMode(fileMode).WithSources(
+		corev1ac.VolumeProjection().WithServiceAccountToken(corev1ac.ServiceAccountTokenProjection().
+			WithPath(serverconfig.KubernetesToken).WithExpirationSeconds(ownTokenSeconds)),
+		// Kubernetes puts this ConfigMap into every namespace.
+		corev1ac.VolumeProjection().WithConfigMap(corev1ac.ConfigMapProjection().WithName("kube-root-ca.crt").
+			WithItems(corev1ac.KeyToPath().WithKey("ca.crt").WithPath(serverconfig.KubernetesCA))),
+	)
+	return []mount{mountAt("kubernetes", serverconfig.KubernetesDir, corev1ac.Volume().WithProjected(source))}
 }
 
 // scanMounts are what a scan needs: the token that it reports with, and one

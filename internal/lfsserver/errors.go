@@ -14,6 +14,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
 // contentType of the API (git-lfs, docs/api/README.md).
@@ -63,6 +64,13 @@ func errCredentials(cause error) *statusError {
 		header:  http.Header{"Lfs-Authenticate": {`Basic realm="Git LFS"`}},
 		cause:   cause,
 	}
+}
+
+// errVerbs says what a ServiceAccount lacks.
+func errVerbs(name string, repo serverconfig.Repository) *statusError {
+	return &statusError{status: http.StatusForbidden, message: fmt.Sprintf(
+		"ServiceAccount %s may not do this: in namespace %s it needs the verb pull, push or admin on lfsrepositories.lfs-operator.dev %s, by a Role and a RoleBinding",
+		name, repo.Namespace, repo.Name)}
 }
 
 // errBusy is 429: git-lfs waits as long as it is told, and asks again.

@@ -95,20 +95,23 @@ func (c *call) queryToken() string {
 // permit asks the policy about an operation on objects, or on the repository as
 // a whole.
 func permit(c *call, id auth.Identity, op policy.Operation, oids ...string) error {
-	return c.answer(policy.Decide(c.rules, id, op, oids...))
+	return c.answer(id, policy.Decide(c.rules, id, op, oids...))
 }
 
 // permitSome is for before the objects are known; permit has to follow.
 func permitSome(c *call, id auth.Identity, op policy.Operation) error {
-	return c.answer(policy.Possible(c.rules, id, op))
+	return c.answer(id, policy.Possible(c.rules, id, op))
 }
 
-func (c *call) answer(v policy.Verdict) error {
+func (c *call) answer(id auth.Identity, v policy.Verdict) error {
 	switch v {
 	case policy.Allow:
 		return nil
 	case policy.Authenticate:
 		return errCredentials(nil)
+	}
+	if id.Source == auth.SourceServiceAccount {
+		return errVerbs(id.Name, c.config.Repository)
 	}
 	return errDenied
 }

@@ -3,6 +3,7 @@ package lfsserver
 import (
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,11 @@ type Options struct {
 	KeysDir        string
 	CAFile         string
 	JWTDir         string
+	// KubernetesDir holds the token and the certificate authority to ask the
+	// Kubernetes API server with. They are read when it is asked.
+	KubernetesDir string
+	// APIServer is its URL.
+	APIServer string
 
 	// Listen and AdminListen are host:port; port 0 takes a free one.
 	Listen      string
@@ -69,6 +75,8 @@ func DefaultOptions() Options {
 		KeysDir:        serverconfig.KeysDir,
 		CAFile:         serverconfig.StoreCAFile,
 		JWTDir:         serverconfig.JWTDir,
+		KubernetesDir:  serverconfig.KubernetesDir,
+		APIServer:      apiServerURL(),
 		Listen:         ":8080",
 		AdminListen:    ":8081",
 		DrainDelay:     10 * time.Second,
@@ -82,6 +90,15 @@ func DefaultOptions() Options {
 	}
 }
 
+// apiServerURL is where the kubelet says that the API server is.
+func apiServerURL() string {
+	host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
+	if host == "" || port == "" {
+		return "https://kubernetes.default.svc"
+	}
+	return "https://" + net.JoinHostPort(host, port)
+}
+
 // withDefaults fills in what is not set.
 func (o Options) withDefaults() Options {
 	d := DefaultOptions()
@@ -90,6 +107,8 @@ func (o Options) withDefaults() Options {
 	o.KeysDir = or(o.KeysDir, d.KeysDir)
 	o.CAFile = or(o.CAFile, d.CAFile)
 	o.JWTDir = or(o.JWTDir, d.JWTDir)
+	o.KubernetesDir = or(o.KubernetesDir, d.KubernetesDir)
+	o.APIServer = or(o.APIServer, d.APIServer)
 	o.Listen = or(o.Listen, d.Listen)
 	o.AdminListen = or(o.AdminListen, d.AdminListen)
 	o.DrainDelay = or(o.DrainDelay, d.DrainDelay)

@@ -73,7 +73,8 @@ func (s *Server) build(f *files, prev *snapshot) (*snapshot, error) {
 	keys, problem := signingKeys(cfg.SigningKeys, f.keys)
 	snap.keys = keys
 	snap.auth, err = auth.New(auth.Setup{
-		Repository: cfg.Repository, Access: cfg.Access, Keys: keys, IssuerFiles: f.issuers, Memory: s.identities,
+		Repository: cfg.Repository, Access: cfg.Access, Keys: keys, IssuerFiles: f.issuers,
+		APIServer: s.options.APIServer, KubernetesDir: s.options.KubernetesDir, Memory: s.identities,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)

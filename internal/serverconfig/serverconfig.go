@@ -32,6 +32,9 @@ const (
 	HistoryDir = "/etc/lfs-server/history"
 	// JWTDir holds the Secrets of JWT issuers, one directory per entry.
 	JWTDir = "/etc/lfs-server/jwt"
+	// KubernetesDir holds what the server asks the Kubernetes API server with,
+	// where ServiceAccounts are let in.
+	KubernetesDir = "/etc/lfs-server/kubernetes"
 	// ScanTokenFile is the token with which a scan reports to the server.
 	ScanTokenFile = "/etc/lfs-server/scan/token"
 )
@@ -61,6 +64,14 @@ const (
 	JWTKeyHMAC = "hmac"
 	// JWTKeyCA verifies the certificate of an OpenID Connect issuer.
 	JWTKeyCA = "ca.crt"
+)
+
+// Files of KubernetesDir.
+const (
+	// KubernetesToken is the server's own ServiceAccount token.
+	KubernetesToken = "token"
+	// KubernetesCA verifies the API server's certificate.
+	KubernetesCA = "ca.crt"
 )
 
 // Config is one repository's server configuration.
@@ -191,8 +202,20 @@ func Rank(scope string) int {
 type Access struct {
 	AnonymousRead bool    `json:"anonymousRead,omitempty"`
 	Tokens        []Token `json:"tokens,omitempty"`
+	// Kubernetes lets ServiceAccount tokens in, where set.
+	Kubernetes *KubernetesAccess `json:"kubernetes,omitempty"`
 	// JWT are the trusted issuers of JSON Web Tokens.
 	JWT []JWTIssuer `json:"jwt,omitempty"`
+}
+
+// AudiencePrefix begins the audiences of ServiceAccount tokens: they open
+// LFSRepositories and nothing else.
+const AudiencePrefix = "lfs-operator.dev/"
+
+// KubernetesAccess lets ServiceAccount tokens in that were made for one audience.
+type KubernetesAccess struct {
+	// Audience begins with AudiencePrefix.
+	Audience string `json:"audience"`
 }
 
 // JWTIssuer is a trusted source of JSON Web Tokens: an OpenID Connect issuer, or

@@ -75,7 +75,7 @@ const (
 // AccessProblem keeps identities of one source from being verified. All others
 // are served.
 type AccessProblem struct {
-	// Source is "jwt:{name}".
+	// Source is "kubernetes" or "jwt:{name}".
 	Source string `json:"source"`
 	// Reason is one of the constants below.
 	Reason string `json:"reason"`
@@ -88,6 +88,9 @@ const (
 	ReasonJWTKeysMissing    = "JWTKeysMissing"
 	ReasonJWTKeysInvalid    = "JWTKeysInvalid"
 	ReasonIssuerUnreachable = "IssuerUnreachable"
+	// ReasonReviewForbidden: the server's ServiceAccount may not ask.
+	ReasonReviewForbidden      = "ReviewForbidden"
+	ReasonAPIServerUnreachable = "APIServerUnreachable"
 )
 
 // Capabilities of a store, each found by trying it.

@@ -45,6 +45,7 @@ func TestValidManifests(t *testing.T) {
 		"history by IPv6":               {base: "minimal.yaml", change: "spec: {history: [{name: a, url: 'ssh://git@[fd00::1]:2222/a.git'}]}"},
 		"history with an @ in the path": {base: "minimal.yaml", change: "spec: {history: [{name: a, url: 'https://git.example.com/~me/@scope/a.git'}]}"},
 		"endpoint by port-forward":      {base: "minimal.yaml", change: "spec: {exposure: {endpoints: [{host: 'localhost:8080', scheme: http}]}}"},
+		"ServiceAccounts":               {base: "minimal.yaml", change: "spec: {access: {kubernetes: {}}}"},
 		"no replicas":                   {base: "minimal.yaml", change: "spec: {server: {replicas: 0}}"},
 		"empty groups":                  {base: "minimal.yaml", change: "spec: {gc: {}, multipart: {}, access: {}, server: {}, exposure: {}, history: []}"},
 	}

@@ -30,10 +30,35 @@ func TestLeastPrivilege(t *testing.T) {
 	for _, forbidden := range [][]string{
 		{"*", "*"}, {"impersonate", "users"}, {"get", "nodes"}, {"delete", "namespaces"}, {"delete", "lfsrepositories.lfs-operator.dev"},
 		{"create", "pods", "--subresource=exec"}, {"get", "pods", "--subresource=log"}, {"create", "serviceaccounts", "--subresource=token"},
-		{"create", "rolebindings.rbac.authorization.k8s.io"}, {"create", "clusterrolebindings.rbac.authorization.k8s.io"},
+		{"create", "clusterrolebindings.rbac.authorization.k8s.io"}, {"delete", "clusterrolebindings.rbac.authorization.k8s.io"},
+		{"patch", "clusterrolebindings.rbac.authorization.k8s.io"}, {"create", "roles.rbac.authorization.k8s.io"},
+		{"bind", "clusterroles.rbac.authorization.k8s.io"}, {"escalate", "clusterroles.rbac.authorization.k8s.io"},
+		{"create", "tokenreviews.authentication.k8s.io"}, {"create", "localsubjectaccessreviews.authorization.k8s.io"},
 	} {
 		if got := canI(t, user, namespace, forbidden...); got != "no" {
 			t.Errorf("may the operator %v? %s, want no", forbidden, got)
+		}
+	}
+}
+
+// TestBindsOneRoleOnly: RoleBindings of the operator's go to the role that its
+// servers need, and to none that would open more.
+func TestBindsOneRoleOnly(t *testing.T) {
+	t.Parallel()
+	const namespace = "e2e-bindings"
+	t.Cleanup(func() { endNamespace(t, namespace) })
+	noError(t, env.Namespace(t.Context(), namespace))
+	user := "system:serviceaccount:" + harness.OperatorNamespace + ":lfs-operator"
+	for role, want := range map[string]bool{
+		"lfs-operator-access-reviewer": true, "cluster-admin": false, "admin": false, "edit": false, "view": false,
+	} {
+		_, err := env.Kubectl(t.Context(), "-n", namespace, "create", "rolebinding", "try-"+role, "--clusterrole="+role,
+			"--serviceaccount="+namespace+":default", "--as="+user, "--dry-run=server")
+		if (err == nil) != want {
+			t.Errorf("may the operator bind %s? %v, want %t", role, err, want)
+		}
+		if !want && err != nil && !strings.Contains(err.Error(), "attempting to grant RBAC permissions not currently held") {
+			t.Errorf("%s: refused for another reason: %v", role, err)
 		}
 	}
 }

@@ -45,6 +45,7 @@ type Authenticator struct {
 	tokens     map[[sha256.Size]byte]serverconfig.Token
 	keys       *token.Keyring
 	repository serverconfig.Repository
+	kubernetes *kubernetes // nil where ServiceAccounts are not let in
 	issuers    []*issuer
 	verified   *cache
 }
@@ -57,6 +58,9 @@ type Setup struct {
 	Keys *token.Keyring
 	// IssuerFiles are the mounted files of each JWT issuer, by its name and their own.
 	IssuerFiles map[string]map[string][]byte
+	// APIServer is the URL of the Kubernetes API server; KubernetesDir holds what
+	// is needed to ask it.
+	APIServer, KubernetesDir string
 	// Memory outlives the configuration.
 	Memory *Memory
 }
@@ -83,6 +87,9 @@ func New(s Setup) (*Authenticator, error) {
 		return nil, err
 	}
 	a.verified = s.Memory.jwtCache(s)
+	if a.kubernetes, err = s.Memory.kubernetesOf(s); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 

@@ -50,6 +50,9 @@ func (a *Authenticator) webToken(ctx context.Context, secret string, now time.Ti
 	if err != nil || len(t.Headers) != 1 || t.UnsafeClaimsWithoutVerification(&peek) != nil {
 		return Anonymous, errSignature
 	}
+	if a.kubernetes.takes(&peek) && a.issuerOf(peek.Issuer) == nil {
+		return a.kubernetes.identify(ctx, secret, &peek, now)
+	}
 	id, c, err := a.byIssuers(ctx, t, peek.Issuer, now)
 	if err != nil {
 		return Anonymous, err
@@ -62,10 +65,8 @@ func (a *Authenticator) webToken(ctx context.Context, secret string, now time.Ti
 // byIssuers asks the issuer that the token names, or else those that are known
 // by their keys alone.
 func (a *Authenticator) byIssuers(ctx context.Context, t *jwt.JSONWebToken, iss string, now time.Time) (Identity, *claims, error) {
-	for _, i := range a.issuers {
-		if i.config.URL != "" && i.config.URL == iss {
-			return a.verify(ctx, i, t, now)
-		}
+	if i := a.issuerOf(iss); i != nil {
+		return a.verify(ctx, i, t, now)
 	}
 	err := errSignature
 	for _, i := range a.issuers {
@@ -81,6 +82,16 @@ func (a *Authenticator) byIssuers(ctx context.Context, t *jwt.JSONWebToken, iss 
 		}
 	}
 	return Anonymous, nil, err
+}
+
+// issuerOf is the OpenID Connect issuer of that name, nil where it is not trusted.
+func (a *Authenticator) issuerOf(iss string) *issuer {
+	for _, i := range a.issuers {
+		if i.config.URL != "" && i.config.URL == iss {
+			return i
+		}
+	}
+	return nil
 }
 
 // verify checks signature and claims.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ type Memory struct {
 	mu      sync.Mutex
 	jwt     *cache
 	remotes map[string]*remoteKeys
+	// kubernetes with what it was told, nil where it is not asked.
+	kubernetes *kubernetes
 }
 
 // NewMemory knows nothing yet.
@@ -36,6 +39,25 @@ func (m *Memory) jwtCache(s Setup) *cache {
 		m.jwt = newCache(revision, maxCached)
 	}
 	return m.jwt
+}
+
+// kubernetesOf is whoever asks the API server, nil where ServiceAccounts are not
+// let in.
+func (m *Memory) kubernetesOf(s Setup) (*kubernetes, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.Access.Kubernetes == nil {
+		m.kubernetes = nil
+		return nil, nil
+	}
+	if !strings.HasPrefix(s.Access.Kubernetes.Audience, serverconfig.AudiencePrefix) {
+		return nil, fmt.Errorf("access.kubernetes.audience: must begin with %s: a token made for anything else opens more than LFSRepositories", serverconfig.AudiencePrefix)
+	}
+	revision := revisionOf(s.Repository.UID, []any{s.Access.Kubernetes, s.Repository.Namespace, s.Repository.Name, s.APIServer, s.KubernetesDir}, nil)
+	if m.kubernetes == nil || m.kubernetes.revision != revision {
+		m.kubernetes = newKubernetes(revision, s)
+	}
+	return m.kubernetes, nil
 }
 
 // revisionOf names everything that verdicts depend on.
@@ -79,6 +101,11 @@ func (a *Authenticator) Problems() []serverstatus.AccessProblem {
 			out = append(out, *p)
 		}
 	}
+	if a.kubernetes != nil {
+		if p := a.kubernetes.problem(); p != nil {
+			out = append(out, *p)
+		}
+	}
 	return out
 }
 
@@ -90,6 +117,9 @@ func (a *Authenticator) Look(ctx context.Context, now time.Time) {
 			_, _ = r.find(ctx, "", now)
 		}
 	}
+	if a.kubernetes != nil {
+		a.kubernetes.look(ctx)
+	}
 }
 
 // Grantors are the parts of the configuration that let identities in, each with
@@ -100,6 +130,9 @@ func Grantors(access serverconfig.Access) map[string]string {
 		if by := GrantorToken(t.Name); serverconfig.Rank(t.Scope) > serverconfig.Rank(out[by]) {
 			out[by] = t.Scope
 		}
+	}
+	if access.Kubernetes != nil {
+		out[GrantorKubernetes] = serverconfig.ScopeAdmin
 	}
 	for _, i := range access.JWT {
 		by, most := GrantorJWT(i.Name), ""

@@ -12,7 +12,7 @@ type AccessApplyConfiguration struct {
 	// tokens are named access tokens beside the one called "default", each in a
 	// Secret of its own, "{repository}-lfs-token-{name}".
 	Tokens []AccessTokenApplyConfiguration `json:"tokens,omitempty"`
-	// kubernetes lets ServiceAccount tokens in.
+	// kubernetes lets ServiceAccount tokens in, sent as password or as Bearer.
 	Kubernetes *KubernetesAccessApplyConfiguration `json:"kubernetes,omitempty"`
 	// jwt lets signed JSON Web Tokens in, sent as password, as Bearer, or in the
 	// query as "jwt".

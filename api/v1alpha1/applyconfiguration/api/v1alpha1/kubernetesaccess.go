@@ -5,10 +5,13 @@ package v1alpha1
 // KubernetesAccessApplyConfiguration represents a declarative configuration of the KubernetesAccess type for use
 // with apply.
 //
-// KubernetesAccess lets ServiceAccount tokens in, decided by TokenReview and
-// SubjectAccessReview.
+// KubernetesAccess lets ServiceAccount tokens in. The API server says whose a
+// token is (TokenReview) and what they may do (SubjectAccessReview): the verbs
+// pull, push and admin on the LFSRepository are the scopes Read, Write and Admin.
 type KubernetesAccessApplyConfiguration struct {
-	// audience that the tokens must be made for.
+	// audience that tokens must be made for, and for no other. Left out:
+	// lfs-operator.dev/{namespace}/{name} of the LFSRepository. One that several
+	// repositories share lets a token open them all.
 	Audience *string `json:"audience,omitempty"`
 }
 
