@@ -4,6 +4,7 @@
 #   test     what "make test" runs beside what we build ourselves
 #   clients  that, and other people's clients, for "make test-clients"
 #   cluster  that, and what a Kubernetes node is made of
+#   model    what explores the model of garbage collection
 #
 # A program that is there is left alone, whoever installed it, so this works on
 # any Linux that has them all. What is missing is installed from Debian packages
@@ -21,6 +22,10 @@ python3                                   python3
 curl                                      curl
 node                                      nodejs
 npm                                       npm
+'
+MODEL_SET='
+spin                                      spin
+gcc                                       gcc
 '
 CLUSTER_SET=$TEST_SET'
 containerd                                containerd
@@ -80,7 +85,8 @@ case ${1-} in
 test) set_=$TEST_SET ;;
 clients) set_=$CLIENTS_SET ;;
 cluster) set_=$CLUSTER_SET ;;
-*) echo "usage: hack/apt.sh test|clients|cluster" >&2; exit 2 ;;
+model) set_=$MODEL_SET ;;
+*) echo "usage: hack/apt.sh test|clients|cluster|model" >&2; exit 2 ;;
 esac
 
 mapfile -t packages < <(missing_packages "$set_")

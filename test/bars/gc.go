@@ -22,6 +22,8 @@ var gcParts = []rigPart{
 	{"plan", gcPlan},
 	{"scan", gcScan},
 	{"sweep", gcSweep},
+	{"mutants", gcMutants},
+	{"schedules", gcSchedules},
 }
 
 // gc measures those parts that are named, or all. GC_SHARES says at how many

@@ -26,6 +26,19 @@ type Scheduler struct {
 	calls atomic.Int64
 	// LongPause is how long a call may be held up now and then.
 	LongPause time.Duration
+	// Faults: one call in so many fails, before or after it was carried out; 0 for
+	// none.
+	Faults int
+}
+
+// fault says whether a call is carried out, and whether its answer arrives.
+func (s *Scheduler) fault() (done, answered bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Faults == 0 || s.rng.IntN(s.Faults) > 0 {
+		return true, true
+	}
+	return s.rng.IntN(2) == 0, false
 }
 
 // NewScheduler returns one whose decisions follow from the seed.
@@ -113,8 +126,15 @@ func do[T any](ctx context.Context, s *Scheduler, f func() T, lost T) T {
 	go func() {
 		defer s.calls.Add(-1)
 		s.Stop()
-		v := f()
+		done, answered := s.fault()
+		v := lost
+		if done {
+			v = f()
+		}
 		s.Stop()
+		if !answered {
+			v = lost
+		}
 		out <- v
 	}()
 	select {

@@ -14,7 +14,10 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/gc/gctest"
 	"github.com/lfs-operator/lfs-operator/internal/gc/index"
 	"github.com/lfs-operator/lfs-operator/internal/gc/scan"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/presence"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
 )
 
 // The times of the simulation: the quarantine is longer than the sum of the
@@ -24,10 +27,10 @@ const (
 	simPush       = 20 * time.Second // from there to the ref
 	simQuarantine = index.AnswerWithin + simAction + simPush + 2*time.Second
 	simKeep       = 2
-	simLength     = 20 * time.Minute
+	simLength     = 8 * time.Minute
 )
 
-// sim runs the real code of sweeps and of the server's guard, two of each,
+// sim runs the real code of sweeps and of the server's batches, two of each,
 // against clients that push, in an order that a seed decides.
 type sim struct {
 	*world
@@ -41,8 +44,24 @@ type sim struct {
 	// tips of each path; the versions stand in world.history, newest first.
 	tips map[string]string
 
-	there, rescued, deleted, uploaded int
+	// idle is how long a client pauses at most: some schedules are busy, in others
+	// hardly anybody asks for anything.
+	idle time.Duration
+	// quiet says since when a ref names an object of which no server was asked.
+	quiet map[string]time.Time
+
+	there, rescued, deleted, uploaded, unasked int
 }
+
+// simQuiet is how long a push without a batch must have been there to count: a
+// scan that began before it may be acted on for so long.
+const simQuiet = simScanAge + simLease + 2*time.Second
+
+// Limits of the sweeps.
+const (
+	simScanAge = 40 * time.Second
+	simLease   = 45 * time.Second
+)
 
 // Scheduled is gctest's.
 type Scheduled = gctest.Scheduled
@@ -57,10 +76,11 @@ func newSim(t *testing.T, seed uint64) *sim {
 	w.config.GC.Quarantine = simQuarantine.String()
 	w.config.GC.DeleteLimitPercent = 100
 	w.config.Policy.KeepVersions = simKeep
-	s := &sim{world: w, seed: seed, sched: gctest.NewScheduler(seed), tips: map[string]string{}}
-	s.sched.LongPause = 2 * time.Minute
+	s := &sim{world: w, seed: seed, sched: gctest.NewScheduler(seed), tips: map[string]string{}, quiet: map[string]time.Time{}}
+	s.sched.LongPause, s.sched.Faults = 2*time.Minute, 30
+	s.idle = time.Duration(1+s.sched.Rand(6)) * 20 * time.Second
 	s.store = Scheduled{Memory: w.store, S: s.sched, Deleted: s.onDelete}
-	w.limits = Limits{AnswerWithin: index.AnswerWithin, Lease: time.Minute, Expiry: 5 * time.Second, ScanAge: 2 * time.Minute, Group: 2}
+	w.limits = Limits{AnswerWithin: index.AnswerWithin, Lease: simLease, Expiry: 5 * time.Second, ScanAge: simScanAge, Group: 2}
 	return s
 }
 
@@ -73,10 +93,27 @@ func (s *sim) onDelete(key string) {
 	defer s.mu.Unlock()
 	s.deleted++
 	if slices.Contains(s.owed[:], name) {
-		s.t.Errorf("seed %d: %s was deleted, and a client was promised it", s.seed, name)
+		s.t.Errorf("seed %d: lost: %s was deleted, and a client was promised it", s.seed, name)
+	}
+	if since, ok := s.quiet[name]; ok && time.Since(since) < simQuiet {
+		s.forget(name)
 	}
 	if s.needed(name) {
-		s.t.Errorf("seed %d: %s was deleted, and a ref needs it", s.seed, name)
+		s.t.Errorf("seed %d: lost: %s was deleted, and a ref needs it", s.seed, name)
+	}
+}
+
+// forget takes back a push without a batch whose object was on its way out.
+func (s *sim) forget(name string) {
+	delete(s.quiet, name)
+	for path := range s.history {
+		s.history[path] = slices.DeleteFunc(s.history[path], func(v string) bool { return v == name })
+		if s.tips[path] == name {
+			s.tips[path] = ""
+			if len(s.history[path]) > 0 {
+				s.tips[path] = s.history[path][0]
+			}
+		}
 	}
 }
 
@@ -92,9 +129,14 @@ func (s *sim) needed(name string) bool {
 // client pushes until the end, through one replica of the server.
 func (s *sim) client(id int, r *replica, end time.Time) {
 	for time.Now().Before(end) {
-		time.Sleep(time.Duration(s.sched.Rand(int(20 * time.Second))))
+		time.Sleep(time.Duration(s.sched.Rand(int(s.idle))))
 		path := fmt.Sprint("path", s.sched.Rand(2))
-		s.push(id, r, path, fmt.Sprint(path, "-v", s.sched.Rand(5)))
+		name := fmt.Sprint(path, "-v", s.sched.Rand(5))
+		if s.sched.Rand(5) == 0 {
+			s.pushUnasked(path, name)
+			continue
+		}
+		s.push(id, r, path, name)
 		s.mu.Lock()
 		s.owed[id] = ""
 		s.mu.Unlock()
@@ -135,83 +177,122 @@ func (s *sim) push(id int, r *replica, path, name string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.quiet, name)
+	s.names(path, name)
+}
+
+// pushUnasked is a push by a client that believes the server has the object
+// (git-lfs #1014): no batch, only the ref.
+func (s *sim) pushUnasked(path, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.world.store.Has(prefix.Object(gctest.OID(name))) || s.needed(name) {
+		return
+	}
+	s.unasked++
+	s.quiet[name] = time.Now()
+	s.names(path, name)
+}
+
+// names makes an object the tip of a path.
+func (s *sim) names(path, name string) {
 	s.tips[path] = name
 	if !slices.Contains(s.history[path], name) {
 		s.history[path] = slices.Insert(s.history[path], 0, name)
 	}
 }
 
-// replica is a server with the real memory of one.
+// replica is a server: the real code of a batch, with a memory of its own.
 type replica struct {
 	*sim
-	guard  *index.Guard
+	index  *index.Guard
 	memory presence.Memory
+	slots  *batch.Limiter
 }
 
-// listing is the index as the memory wants it.
-type listing struct{ index.View }
+func newReplica(s *sim) *replica {
+	return &replica{sim: s, index: index.NewGuard(s.store, prefix), slots: batch.NewLimiter(4)}
+}
 
-// Listed implements presence.Index.
-func (l listing) Listed(oid string) bool { return l.State(oid) != index.None }
+// Begin implements batch.Guard.
+func (r *replica) Begin(ctx context.Context) (batch.View, error) {
+	v, err := r.index.Begin(ctx)
+	return view{v, r}, err
+}
 
-// The memory's entries live for longer than a quarantine here: the generation has
-// to keep it from lying, not the time.
+// Tombstone implements batch.Guard; nobody here downloads.
+func (r *replica) Tombstone(context.Context, string) (string, error) { return "", nil }
+
+// view gives the index's states the batch's names.
+type view struct {
+	index.View
+	r *replica
+}
+
+// State implements batch.View.
+func (v view) State(oid string) batch.State {
+	return map[index.State]batch.State{
+		index.None: batch.Unlisted, index.Condemned: batch.Condemned, index.Deleting: batch.Deleting,
+	}[v.View.State(oid)]
+}
+
+// Rescue counts.
+func (v view) Rescue(ctx context.Context, oid string) error {
+	err := v.View.Rescue(ctx, oid)
+	v.r.mu.Lock()
+	defer v.r.mu.Unlock()
+	if err == nil {
+		v.r.rescued++
+	}
+	return err
+}
+
+// links are those of the store, which here is called without any.
+type links struct{ transfer.Session }
+
+// Admit implements transfer.Session.
+func (links) Admit(transfer.Object, time.Duration) (u objectstore.Upload, err error) { return u, nil }
+
+// Verify implements transfer.Session.
+func (links) Verify(transfer.Object, time.Duration) (*transfer.Action, error) { return nil, nil }
+
+// service is made anew for each request, as the server does. The memory's entries
+// live for longer than a quarantine here: the generation has to keep it from
+// lying, not the time.
+func (r *replica) service() *batch.Service {
+	return &batch.Service{Bucket: r.store, Prefix: prefix, Guard: r, Session: links{}, Lookups: r.slots,
+		Memory: &r.memory, Quarantine: presence.Lifetime}
+}
+
 const _ = uint64(presence.Lifetime - 2*simQuarantine)
 
 func (r *replica) batch(id int, name string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), index.AnswerWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), batch.Timeout)
 	defer cancel()
-	v, err := r.guard.Begin(ctx)
-	if err != nil {
+	resp, err := r.service().Do(ctx, &batch.Request{Operation: "upload", Objects: []batch.RequestObject{
+		{OID: gctest.OID(name), Size: batch.Size{Bytes: int64(len(name)), Valid: true}},
+	}}, "git-lfs/3.7")
+	if err != nil || ctx.Err() != nil {
 		return "later"
 	}
-	state := v.State(gctest.OID(name))
-	if state == index.Deleting {
-		return "later"
-	}
-	if state == index.Condemned {
-		if v.Rescue(ctx, gctest.OID(name)) != nil {
-			return "later"
-		}
-	}
-	known := r.memory.Under(listing{v}, presence.Lifetime)
-	_, present := known.Size(gctest.OID(name))
-	if !present {
-		info, err := r.store.Head(ctx, prefix.Object(gctest.OID(name)))
-		if ctx.Err() != nil {
-			return "later"
-		}
-		if present = err == nil; present {
-			known.Add(gctest.OID(name), info.Size)
-		}
-	}
-	if !time.Now().Before(v.Deadline) {
-		return "later"
-	}
-	return r.reply(id, name, state, present)
+	return r.reply(id, name, resp.Outcomes())
 }
 
 // verify finds the object without reading the index.
 func (r *replica) verify(ctx context.Context, name string) {
-	known := r.memory.Last()
-	if info, err := r.store.Head(ctx, prefix.Object(gctest.OID(name))); err == nil {
-		known.Add(gctest.OID(name), info.Size)
-	}
+	_, _ = r.service().Verify(ctx, gctest.OID(name), int64(len(name)))
 }
 
-func (r *replica) reply(id int, name string, state index.State, present bool) string {
+func (r *replica) reply(id int, name string, outcomes map[batch.Outcome]int) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !present {
+	if outcomes[batch.OutcomePresent] == 0 {
 		return "upload"
-	}
-	if state != index.None {
-		r.rescued++
 	}
 	r.there++
 	r.owed[id] = name
 	if !r.world.store.Has(prefix.Object(gctest.OID(name))) {
-		r.t.Errorf("seed %d: a client was told that %s is there, and it is not", r.seed, name)
+		r.t.Errorf("seed %d: lost: a client was told that %s is there, and it is not", r.seed, name)
 	}
 	return "there"
 }
@@ -258,7 +339,7 @@ func (s *sim) once(ctx context.Context, run string) {
 // drain is what remains to be done when everybody has gone home: nothing that
 // the policy does not keep may stay for ever.
 func (s *sim) drain() {
-	s.sched.LongPause = 0
+	s.sched.LongPause, s.sched.Faults = 0, 0
 	for n := range 4 {
 		time.Sleep(2 * simQuarantine)
 		s.once(context.Background(), fmt.Sprint("last-", n))
@@ -266,11 +347,11 @@ func (s *sim) drain() {
 	for _, key := range s.world.store.Keys(prefix.Objects()) {
 		oid, _ := prefix.OIDOf(key)
 		if name := gctest.NameOf(oid); !s.needed(name) && s.named(name) {
-			s.t.Errorf("seed %d: %s is left over", s.seed, name)
+			s.t.Errorf("seed %d: garbage left: %s is still there", s.seed, name)
 		}
 	}
 	if e := s.entries(); e != "" {
-		s.t.Errorf("seed %d: the index still has %s", s.seed, e)
+		s.t.Errorf("seed %d: garbage left: the index still has %s", s.seed, e)
 	}
 }
 
@@ -290,7 +371,7 @@ func (s *sim) play() {
 		defer close(finished)
 		var actors sync.WaitGroup
 		for r := range 2 {
-			replica := &replica{sim: s, guard: index.NewGuard(s.store, prefix)}
+			replica := newReplica(s)
 			for id := r; id < simClients; id += 2 {
 				actors.Go(func() { s.client(id, replica, end) })
 			}
