@@ -289,6 +289,9 @@ func TestAsking(t *testing.T) {
 	if _, err := w.ask("explain", objects[0].OID); !errors.Is(err, explain.ErrNoScan) {
 		t.Errorf("explain before any scan: %v", err)
 	}
+	w.git.File("weights.bin", "in Git itself").Commit("c")
+	w.git.Run("push", "-q", "origin", "HEAD:main")
+	w.Reconfigure(func(c *serverconfig.Config) { c.Policy.SuffixRules = []string{".bin"} })
 	w.mustRun()
 	orphan := w.Upload("named by nobody")
 	never := strings.Repeat("0", 64)
@@ -324,8 +327,9 @@ func TestAsking(t *testing.T) {
 		t.Errorf("a pruned object: %v\n%s", err, text)
 	}
 	for format, want := range map[string]string{"text": "run gc-2 (Delete): Succeeded", "markdown": "| deleted | 1 |", "json": `"deleted": 1`} {
-		if text, err := w.ask("report", "--format", format); err != nil || !strings.Contains(text, want) {
-			t.Errorf("report as %s lacks %q: %v\n%s", format, want, err, text)
+		text, err := w.ask("report", "--format", format)
+		if err != nil || !strings.Contains(text, want) || !strings.Contains(text, "weights.bin") {
+			t.Errorf("report as %s lacks %q or weights.bin: %v\n%s", format, want, err, text)
 		}
 	}
 	for _, bad := range [][]string{{"explain"}, {"explain", "abc"}, {"undelete"}, {"undelete", "--all", never}, {"report", "--format", "pdf"}, {"dance"}} {

@@ -121,7 +121,7 @@ func (o scanOptions) scan(ctx context.Context, cfg *serverconfig.Config) error {
 	defer func() { _ = f.Close() }()
 	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
 	res, scanErr := scan.Run(ctx, scan.Options{
-		Entries: o.entries(cfg), WorkDir: o.workDir,
+		Entries: o.entries(cfg), WorkDir: o.workDir, SuffixRules: cfg.Policy.SuffixRules,
 		Log: func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) },
 	}, header, f)
 	if o.out == "" {

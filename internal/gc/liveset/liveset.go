@@ -92,7 +92,14 @@ type Entry struct {
 	Pointers int64 `json:"pointers"`
 	// Tolerated pointers: not as git-lfs writes them (CRLF, extra keys, …).
 	Tolerated int64 `json:"tolerated,omitempty"`
+	// Plain files at the tips of branches: their names end in one of the suffix
+	// rules, and yet they lie in Git itself. PlainPaths are the first of them.
+	Plain      int64    `json:"plain,omitempty"`
+	PlainPaths []string `json:"plainPaths,omitempty"`
 }
+
+// MaxPlainPaths are named in a report; the others are only counted.
+const MaxPlainPaths = 20
 
 // SafePath makes a path of arbitrary bytes fit for JSON. A path in UTF-8 stays
 // as it is; in others each bad byte becomes a private character, so that two

@@ -49,6 +49,11 @@ func (r Report) writeMarkdown(w io.Writer) error {
 	for _, e := range r.Plan.History.Entries {
 		p("| %s | %d | %d | %d |", escape.Replace(e.Name), e.Refs, e.Commits, e.Pointers)
 	}
+	for _, e := range r.Plan.History.Entries {
+		if e.Plain > 0 {
+			p("\n- %s: %s", escape.Replace(e.Name), escape.Replace(inGit(e)))
+		}
+	}
 	for _, rule := range r.Plan.UnmatchedRules {
 		p("\n- This rule matches no path: %s", escape.Replace(rule))
 	}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 	"time"
 
+	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
 	"github.com/lfs-operator/lfs-operator/internal/gc/plan"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -30,6 +32,9 @@ func (r Report) WriteText(w io.Writer) {
 		p("  history %s: %d refs, %d commits, %d pointers", e.Name, e.Refs, e.Commits, e.Pointers)
 		if e.Tolerated > 0 {
 			p("    %d pointer files are not as git-lfs writes them; they count all the same", e.Tolerated)
+		}
+		if e.Plain > 0 {
+			p("    %s", inGit(e))
 		}
 	}
 	p("  policy: %s", r.Policy)
@@ -81,6 +86,16 @@ func (r Report) deletes(p func(string, ...any)) {
 	if d.LastError != "" {
 		p("    last error: %s", d.LastError)
 	}
+}
+
+// inGit names the files that should be in LFS and are not.
+func inGit(e liveset.Entry) string {
+	more := ""
+	if int(e.Plain) > len(e.PlainPaths) {
+		more = ", …"
+	}
+	return fmt.Sprintf("%d files at the tips of branches lie in Git itself, against the suffix rules (git lfs migrate import moves them): %s%s",
+		e.Plain, strings.Join(e.PlainPaths, ", "), more)
 }
 
 func each(m map[string]plan.Count, f func(string, plan.Count)) {

@@ -88,8 +88,12 @@ func (w *walk) pinTree(t tip, path string, tree odb.Ref, depth int) error {
 
 func (w *walk) pinBlob(t tip, path string, blob odb.ID) error {
 	p, ok, err := w.repo.pointer(blob)
-	if err != nil || !ok {
+	if err != nil {
 		return err
+	}
+	if !ok {
+		w.plain(t, path)
+		return nil
 	}
 	return w.out.pin(liveset.Pin{
 		OID: p.OID, Size: p.Size, Kind: t.kind, Ref: t.ref, Entry: w.entry, Path: path,

@@ -18,6 +18,9 @@ type Options struct {
 	// WorkDir takes what is fetched and sorted, "" for the system's temporary
 	// directory. It needs about the size of the history without large blobs.
 	WorkDir string
+	// SuffixRules are the ends of the names of files that belong in LFS; those that
+	// lie in Git itself are reported.
+	SuffixRules []string
 	// Log gets a line for everything that takes longer; nil for none.
 	Log func(format string, args ...any)
 	// pause between attempts; zero for a second.
@@ -86,7 +89,7 @@ func (o Options) entry(ctx context.Context, e Entry, c *collector) (count livese
 	defer s.close()
 	defer func() { err = errors.Join(err, r.close()) }()
 	w := newWalk(r, e.Name, c)
-	w.progress = o.progress(e.Name)
+	w.progress, w.suffixes = o.progress(e.Name), lower(o.SuffixRules)
 	if err := w.refs(ctx, refs); err != nil {
 		return w.count, err
 	}

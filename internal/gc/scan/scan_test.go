@@ -309,3 +309,21 @@ func TestPacked(t *testing.T) {
 		t.Errorf("%d versions, want 40", n)
 	}
 }
+
+// Files that the suffix rules want in LFS and that lie in Git itself are counted at
+// the tips of branches, and nowhere else.
+func TestPlainFiles(t *testing.T) {
+	g := gctest.NewGit(t)
+	g.At(100).File("old.bin", "gone since").File("tagged.bin", "only under a tag").Pointer("good.bin", "x").Commit("c").Run("tag", "v1")
+	g.Run("rm", "-q", "old.bin", "tagged.bin")
+	g.At(200).File("dir/Model.BIN", "small").File("large.bin", strings.Repeat("x", 5000)).File("readme.txt", "hello").Commit("c")
+	var buf bytes.Buffer
+	res, err := Run(t.Context(), Options{Entries: []Entry{{Name: "main", URL: g.Dir}}, WorkDir: t.TempDir(), SuffixRules: []string{".bin", ".Custom"}},
+		liveset.Header{}, &buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := res.Trailer.Entries[0]; e.Plain != 2 || strings.Join(e.PlainPaths, " ") != "dir/Model.BIN large.bin" {
+		t.Errorf("%d: %v", e.Plain, e.PlainPaths)
+	}
+}

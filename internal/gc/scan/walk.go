@@ -20,6 +20,8 @@ type walk struct {
 	// pinned holds the trees whose pointers are pinned already.
 	pinned   refSet
 	progress func(commits int64)
+	// suffixes of files that belong in LFS, in lower case.
+	suffixes []string
 }
 
 func newWalk(r *repo, entry string, out *collector) *walk {

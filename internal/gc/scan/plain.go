@@ -1,0 +1,32 @@
+package scan
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
+)
+
+// plain counts a file at a branch's tip that lies in Git itself although the
+// suffix rules want it in LFS, in upper or lower case as for clients that ask. It
+// may be counted once more for a branch on which it differs.
+func (w *walk) plain(t tip, path string) {
+	name := strings.ToLower(path)
+	if t.kind != liveset.PinBranch || !slices.ContainsFunc(w.suffixes, func(s string) bool { return strings.HasSuffix(name, s) }) {
+		return
+	}
+	w.count.Plain++
+	path = liveset.SafePath(path)
+	if len(w.count.PlainPaths) < liveset.MaxPlainPaths && !slices.Contains(w.count.PlainPaths, path) {
+		w.count.PlainPaths = append(w.count.PlainPaths, path)
+	}
+}
+
+// lower is a list in lower case.
+func lower(list []string) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		out = append(out, strings.ToLower(s))
+	}
+	return out
+}
