@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 )
 
@@ -105,11 +106,35 @@ func load(ctx context.Context, b objectstore.Bucket, key string) (*entry, []byte
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %s ended early", objectstore.ErrUnavailable, key)
 	}
-	var r Register
-	if err := json.Unmarshal(raw, &r); err != nil || r.ID == "" || len(r.OID) != 64 || r.Next < 1 {
+	r, ok := parseRegister(raw)
+	if !ok {
 		return nil, nil, fmt.Errorf("%s is not the register of an upload", key)
 	}
 	return &entry{Register: &r, key: key, etag: info.ETag}, raw, nil
+}
+
+// parseRegister is false for what this server has not written: whoever owns the
+// bucket may put anything there.
+func parseRegister(raw []byte) (Register, bool) {
+	var r Register
+	if err := json.Unmarshal(raw, &r); err != nil || r.ID == "" || !layout.IsOID(r.OID) ||
+		r.Size < 0 || r.Size > objectstore.MaxObjectSize || r.Next < 1 || len(r.Parts) > objectstore.MaxParts {
+		return Register{}, false
+	}
+	var sum int64
+	for _, p := range r.Parts {
+		if p.Number < 1 || p.Number >= r.Next || p.Size < 1 || p.Size > r.Size-sum {
+			return Register{}, false
+		}
+		sum += p.Size
+	}
+	for _, p := range r.Staged {
+		if p.ID == "" || strings.ContainsRune(p.ID, '/') || p.Size < 1 || p.Size > r.Size-sum {
+			return Register{}, false
+		}
+		sum += p.Size
+	}
+	return r, sum == r.Offset
 }
 
 // save writes a register, if it is still the one that was read; else ErrOvertaken.
