@@ -50,6 +50,10 @@ func (p Prefix) OIDOf(key string) (string, bool) {
 // Owner is the key of the object that says whose prefix this is.
 func (p Prefix) Owner() string { return string(p) + metaDir + "owner.json" }
 
+// Uploaders is the key of the object that says which servers hand out links to
+// upload.
+func (p Prefix) Uploaders() string { return string(p) + metaDir + "uploaders.json" }
+
 // Probe is the key prefix under which capability probes write.
 func (p Prefix) Probe() string { return string(p) + metaDir + "probe/" }
 

@@ -3,6 +3,7 @@ package lfsserver
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -62,7 +63,11 @@ func (s *Server) batch(c *call) error {
 	c.info.dialect = resp.Dialect
 	s.metrics.observeObjects(req.Operation, resp)
 	s.auditBatch(c, resp)
-	return writeJSON(c.w, http.StatusOK, resp)
+	body, err := resp.AppendJSON(nil)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	return writeBody(c.w, http.StatusOK, body)
 }
 
 // identify finds out who asks.
@@ -161,7 +166,7 @@ func (s *Server) troubled(err error) error {
 func (s *Server) service(c *call, host *endpoint, id auth.Identity) *batch.Service {
 	return &batch.Service{
 		Bucket: c.store.bucket, Prefix: c.prefix, Guard: c.store.guard, Lookups: s.lookups,
-		Memory: c.store.memory, Quarantine: c.quarantine(),
+		Memory: c.store.memory, Quarantine: c.quarantine(), Absence: c.store.absence,
 		Session: s.session(c, host, id), Rules: c.transferRules(s.monitor.State().Store.Capabilities),
 	}
 }

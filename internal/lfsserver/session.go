@@ -3,6 +3,9 @@ package lfsserver
 import (
 	"cmp"
 	"context"
+	"errors"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
@@ -119,19 +122,38 @@ func (s *session) parts(u *upload.Upload, expires time.Duration) ([]transfer.Par
 	for _, p := range u.Done {
 		parts[p.Number-1].Done = true
 	}
-	key := s.snap.prefix.Staging(u.ID)
 	for i := range parts {
 		p := &parts[i]
 		p.Pos, p.Size = u.Span(i + 1)
-		if p.Done = p.Done || u.Assembled; u.Assembled {
-			continue
-		}
-		var err error
-		if p.URL, err = s.signer.PresignPart(key, u.UploadID, i+1, expires); err != nil {
-			return nil, err
-		}
+		p.Done = p.Done || u.Assembled
 	}
-	return parts, nil
+	if u.Assembled {
+		return parts, nil
+	}
+	return parts, s.signParts(u, parts, expires)
+}
+
+// manyParts are worth to be signed by all cores.
+const manyParts = 500
+
+// signParts makes the links.
+func (s *session) signParts(u *upload.Upload, parts []transfer.Part, expires time.Duration) error {
+	key := s.snap.prefix.Staging(u.ID)
+	workers := 1
+	if len(parts) >= manyParts {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	failed := make([]error, workers)
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() {
+			for i := w; i < len(parts) && failed[w] == nil; i += workers {
+				parts[i].URL, failed[w] = s.signer.PresignPart(key, u.UploadID, i+1, expires)
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(failed...)
 }
 
 // seal makes the token of a link.

@@ -48,8 +48,9 @@ type storeClient struct {
 	signer    *objectstore.URLSigner
 	transport *http.Transport
 	creds     objectstore.Credentials
-	// memory of objects that are there.
-	memory *presence.Memory
+	// memory of objects that are there, and of those that are not.
+	memory  *presence.Memory
+	absence *presence.Absence
 }
 
 // build makes a snapshot of the files. It fails only for a configuration that
@@ -153,6 +154,7 @@ func connect(cfg *serverconfig.Config, ca []byte, creds objectstore.Credentials,
 	return &storeClient{
 		revision: revision, bucket: bucket, guard: newGCGuard(bucket, layout.Prefix(st.Prefix)), transport: transport, creds: creds,
 		signer: objectstore.NewURLSigner(endpoint, creds, now), locks: locks.NewCache(), memory: new(presence.Memory),
+		absence: presence.NewAbsence(bucket, layout.Prefix(st.Prefix)),
 	}, nil
 }
 

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,12 +86,65 @@ func (w *batchWorld) warm(ctx context.Context) error {
 	}, func() error { return w.ours.useLinks(ctx, "download", w.there[:tried], perBatch) })
 }
 
-// unknown: objects that are not there, in the same repository.
+// unknown: objects that are not there, in the same repository. The server lists it
+// when the first of them come; that belongs to the warm-up.
 func (w *batchWorld) unknown(ctx context.Context) error {
 	bodies := batchBodies("upload", w.fresh, perBatch)
+	if err := w.learned(ctx, bodies[tried/perBatch:]); err != nil {
+		return err
+	}
 	return w.worse("batch100-new-ratio", func(n int) (float64, error) {
 		return w.ratio(ctx, "new", n, bodies, perBatch)
 	}, func() error { return w.ours.useLinks(ctx, "upload", w.fresh[:tried], perBatch) })
+}
+
+// learned waits, for a minute at most, until a batch of new objects makes the server
+// look for none of them. Where that does not come, the rates say so.
+func (w *batchWorld) learned(ctx context.Context, bodies [][]byte) error {
+	c := &http.Client{}
+	begin := time.Now()
+	for i := 0; time.Since(begin) < time.Minute; i++ {
+		before, err := w.ours.heads(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := w.ours.post(ctx, c, bodies[i%len(bodies)]); err != nil {
+			return err
+		}
+		after, err := w.ours.heads(ctx)
+		if err != nil {
+			return err
+		}
+		if after == before {
+			break
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	w.say("what is there has been listed after %.1f s", time.Since(begin).Seconds())
+	return nil
+}
+
+// heads is how many objects the server has looked for, by its metrics.
+func (s *lfsServer) heads(ctx context.Context) (n int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.admin+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), `lfs_server_store_requests_total{call="head"`) {
+			var k int
+			if _, err := fmt.Sscan(lines.Text()[strings.LastIndexByte(lines.Text(), ' ')+1:], &k); err != nil {
+				return 0, err
+			}
+			n += k
+		}
+	}
+	return n, nil
 }
 
 // worse prints a figure for each number of clients, and the worse of them. try has

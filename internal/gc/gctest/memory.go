@@ -171,10 +171,10 @@ func (m *Memory) Put(ctx context.Context, key string, body io.Reader, _ int64, c
 func (m *Memory) Get(ctx context.Context, key, knownETag string) (rc io.ReadCloser, info objectstore.Info, err error) {
 	err = m.call(ctx, "get", key, func() error {
 		o, ok := m.objects[key]
+		info = m.info(key)
 		if !ok {
 			return objectstore.ErrNotFound
 		}
-		info = m.info(key)
 		if knownETag == o.etag {
 			return objectstore.ErrNotModified
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -30,6 +31,8 @@ type Service struct {
 	// Memory of objects that are there; Quarantine is the longest that it counts.
 	Memory     *presence.Memory
 	Quarantine time.Duration
+	// Absence is what is known of objects that are not there.
+	Absence *presence.Absence
 }
 
 // Do answers a request from Decode. ctx ends at the batch's Timeout.
@@ -41,7 +44,7 @@ func (s *Service) Do(ctx context.Context, req *Request, userAgent string) (*Resp
 		dialect, begin = s.Rules.ForUpload(offer), s.beginUpload
 	}
 	resp.Transfer, resp.Dialect = dialect.Name(), dialect.Label()
-	answers, err := begin(ctx, dialect)
+	answers, err := begin(ctx, dialect, len(req.Objects))
 	if err != nil {
 		return nil, err
 	}
@@ -77,32 +80,51 @@ type answers struct {
 
 // beginUpload reads garbage collection's index: before anything is looked for, be
 // it in the store or in memory.
-func (s *Service) beginUpload(ctx context.Context, d transfer.Dialect) (answers, error) {
+func (s *Service) beginUpload(ctx context.Context, d transfer.Dialect, objects int) (answers, error) {
 	view, err := s.Guard.Begin(ctx)
 	if err != nil {
 		return answers{}, Busy("garbage collection's index cannot be read", err)
 	}
 	known := s.known(view)
+	absent := sync.OnceValue(func() presence.Absent {
+		if objects < fewest {
+			return presence.Absent{}
+		}
+		return s.Absence.Begin(ctx)
+	})
 	return answers{
-		quick: func(_ context.Context, o RequestObject) (Answer, bool, error) {
+		quick: func(ctx context.Context, o RequestObject) (Answer, bool, error) {
 			if a, ok := valid(o); !ok {
 				return a, true, nil
 			}
-			size, ok := known.Size(o.OID)
-			if !ok || view.State(o.OID) != Unlisted {
+			if view.State(o.OID) != Unlisted {
 				return Answer{}, false, nil
 			}
-			return there(o, size), true, nil
+			if size, ok := known.Size(o.OID); ok {
+				return there(o, size), true, nil
+			}
+			// The links of other dialects need the store.
+			if d.Label() == transfer.NameBasic && absent().Sure(o.OID, o.Size.Bytes) {
+				a, err := s.wanted(ctx, d, o)
+				return a, true, err
+			}
+			return Answer{}, false, nil
 		},
 		slow: func(ctx context.Context, o RequestObject) (Answer, error) {
-			return s.upload(ctx, d, view, known, o)
+			if err := Protect(ctx, view, o.OID); err != nil {
+				return Answer{}, err
+			}
+			if absent().Sure(o.OID, o.Size.Bytes) {
+				return s.wanted(ctx, d, o)
+			}
+			return s.upload(ctx, d, known, o)
 		},
 	}, nil
 }
 
 // beginDownload reads the index for the sake of the memory alone: without it every
 // object is looked for.
-func (s *Service) beginDownload(ctx context.Context, d transfer.Dialect) (answers, error) {
+func (s *Service) beginDownload(ctx context.Context, d transfer.Dialect, _ int) (answers, error) {
 	var known presence.Known
 	if view, err := s.Guard.Begin(ctx); err == nil {
 		known = s.known(view)
@@ -133,12 +155,12 @@ func (s *Service) known(view View) presence.Known {
 	return s.Memory.Under(listing{view}, s.Quarantine)
 }
 
-// upload answers for one object that the client has. First garbage collection,
-// then the store: the other order loses objects.
-func (s *Service) upload(ctx context.Context, d transfer.Dialect, view View, known presence.Known, o RequestObject) (Answer, error) {
-	if err := Protect(ctx, view, o.OID); err != nil {
-		return Answer{}, err
-	}
+// fewest objects of a batch for which it is worth to ask who else hands out links.
+const fewest = 4
+
+// upload answers for one object that the client has. It comes after Protect: first
+// garbage collection, then the store; the other order loses objects.
+func (s *Service) upload(ctx context.Context, d transfer.Dialect, known presence.Known, o RequestObject) (Answer, error) {
 	info, err := s.Bucket.Head(ctx, s.Prefix.Object(o.OID))
 	switch {
 	case errors.Is(err, objectstore.ErrNotFound):
@@ -163,6 +185,10 @@ func (s *Service) wanted(ctx context.Context, d transfer.Dialect, o RequestObjec
 	if o.Size.Bytes > d.MaxUpload() {
 		return refuse(o, "the object has %d bytes, more than the %d that one request can upload; a multipart upload is needed",
 			o.Size.Bytes, d.MaxUpload()), nil
+	}
+	s.Absence.Announce(ctx)
+	if d.Label() != transfer.NameBasic {
+		s.Absence.Arrived(o.OID) // its clients may not verify
 	}
 	actions, err := d.Upload(ctx, s.Session, transfer.Object{OID: o.OID, Size: o.Size.Bytes})
 	if err != nil {
@@ -223,6 +249,9 @@ func (s *Service) Verify(ctx context.Context, oid string, size int64) (objectsto
 		return info, ErrSize
 	}
 	known.Add(oid, size)
+	// Another replica may have handed out the link.
+	s.Absence.Announce(ctx)
+	s.Absence.Arrived(oid)
 	return info, nil
 }
 

@@ -57,6 +57,7 @@ func (s *S3) getDirect(ctx context.Context, key, knownETag string, c *call) (bod
 		}
 	}
 	defer resp.Body.Close()
+	info = Info{Key: key, Date: c.date}
 	switch resp.StatusCode {
 	case http.StatusNotModified:
 		return nil, info, true, statusFault("get", key, resp.StatusCode)

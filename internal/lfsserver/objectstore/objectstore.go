@@ -67,7 +67,8 @@ type Bucket interface {
 	// its first byte has been sent, unless it is an io.Seeker.
 	Put(ctx context.Context, key string, body io.Reader, size int64, cond Condition) (Info, error)
 	// Get reads an object. With a non-empty knownETag it returns ErrNotModified
-	// while the object still has it. The caller closes the body.
+	// while the object still has it. The caller closes the body. Info.Date is also
+	// set with ErrNotModified and ErrNotFound, where the store tells it.
 	Get(ctx context.Context, key, knownETag string) (io.ReadCloser, Info, error)
 	// Head returns what the store says of an object.
 	Head(ctx context.Context, key string) (Info, error)

@@ -47,7 +47,15 @@ type signer struct {
 	creds                  Credentials
 	token                  string // escaped session token
 	day                    atomic.Pointer[signingDay]
+	last                   atomic.Pointer[moment]
 	buffers                sync.Pool
+}
+
+// moment holds what is the same for all URLs of a second.
+type moment struct {
+	second int64
+	stamp  string // as sigV4Time
+	day    *signingDay
 }
 
 // signingDay holds what is the same for all URLs of a day.
@@ -70,8 +78,8 @@ func newSigner(e Endpoint, c Credentials) *signer {
 // presign returns the URL. Layout of the buffer: canonical request, string to
 // sign and URL follow one another, each read before the next is written.
 func (s *signer) presign(r *presignRequest) string {
-	at := r.at.UTC()
-	day := s.today(at)
+	at := s.moment(r.at)
+	day := at.day
 	bufp := s.buffers.Get().(*[]byte)
 	b := (*bufp)[:0]
 
@@ -83,14 +91,14 @@ func (s *signer) presign(r *presignRequest) string {
 	pathEnd := len(b)
 	b = append(b, '\n')
 	queryStart := len(b)
-	b = s.appendQuery(b, r, at, day)
+	b = s.appendQuery(b, r, at)
 	queryEnd := len(b)
 	b = s.appendHeaders(b, r)
 	sum := sha256.Sum256(b)
 
 	toSign := len(b)
 	b = append(b, sigV4Algorithm+"\n"...)
-	b = at.AppendFormat(b, sigV4Time)
+	b = append(b, at.stamp...)
 	b = append(b, '\n')
 	b = append(b, day.scope...)
 	b = append(b, '\n')
@@ -117,16 +125,16 @@ func (s *signer) presign(r *presignRequest) string {
 }
 
 // appendQuery appends the canonical query string: parameters in byte order.
-func (s *signer) appendQuery(b []byte, r *presignRequest, at time.Time, day *signingDay) []byte {
+func (s *signer) appendQuery(b []byte, r *presignRequest, at *moment) []byte {
 	b = append(b, "X-Amz-Algorithm="+sigV4Algorithm...)
 	if r.payload != "" {
 		b = append(b, "&X-Amz-Content-Sha256="...)
 		b = append(b, r.payload...)
 	}
 	b = append(b, "&X-Amz-Credential="...)
-	b = append(b, day.credential...)
+	b = append(b, at.day.credential...)
 	b = append(b, "&X-Amz-Date="...)
-	b = at.AppendFormat(b, sigV4Time)
+	b = append(b, at.stamp...)
 	b = append(b, "&X-Amz-Expires="...)
 	b = strconv.AppendInt(b, int64(r.expires/time.Second), 10)
 	if s.token != "" {
@@ -179,6 +187,18 @@ func (s *signer) appendHeaders(b []byte, r *presignRequest) []byte {
 		return append(b, r.payload...)
 	}
 	return append(b, "UNSIGNED-PAYLOAD"...)
+}
+
+// moment returns that of a time; times mostly come in order.
+func (s *signer) moment(at time.Time) *moment {
+	second := at.Unix()
+	if m := s.last.Load(); m != nil && m.second == second {
+		return m
+	}
+	at = at.UTC()
+	m := &moment{second: second, stamp: at.Format(sigV4Time), day: s.today(at)}
+	s.last.Store(m)
+	return m
 }
 
 // today returns the signing key of the day, deriving it when the day is new.

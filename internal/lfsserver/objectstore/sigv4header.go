@@ -19,8 +19,8 @@ func (s *signer) path(key string) string {
 // authorize signs a request without body and query in its header ("Authenticating
 // Requests: Using the Authorization Header", Amazon S3 API reference).
 func (s *signer) authorize(h http.Header, method, key string, at time.Time) {
-	at = at.UTC()
-	day := s.today(at)
+	now := s.moment(at)
+	day := now.day
 	bufp := s.buffers.Get().(*[]byte)
 	b := (*bufp)[:0]
 
@@ -31,9 +31,7 @@ func (s *signer) authorize(h http.Header, method, key string, at time.Time) {
 	b = append(b, "\n\nhost:"...)
 	b = append(b, s.host...)
 	b = append(b, "\nx-amz-content-sha256:"+emptyPayload+"\nx-amz-date:"...)
-	stamp := len(b)
-	b = at.AppendFormat(b, sigV4Time)
-	date := string(b[stamp:])
+	b = append(b, now.stamp...)
 	signed := "host;x-amz-content-sha256;x-amz-date"
 	if s.creds.SessionToken != "" {
 		signed += ";x-amz-security-token"
@@ -48,7 +46,7 @@ func (s *signer) authorize(h http.Header, method, key string, at time.Time) {
 
 	toSign := len(b)
 	b = append(b, sigV4Algorithm+"\n"...)
-	b = append(b, date...)
+	b = append(b, now.stamp...)
 	b = append(b, '\n')
 	b = append(b, day.scope...)
 	b = append(b, '\n')
@@ -68,7 +66,7 @@ func (s *signer) authorize(h http.Header, method, key string, at time.Time) {
 	b = append(b, signed...)
 	b = append(b, ", Signature="...)
 	b = hex.AppendEncode(b, signature)
-	h["X-Amz-Date"] = []string{date}
+	h["X-Amz-Date"] = []string{now.stamp}
 	h["X-Amz-Content-Sha256"] = []string{emptyPayload}
 	h["Authorization"] = []string{string(b[out:])}
 	*bufp = b

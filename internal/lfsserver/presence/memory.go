@@ -69,10 +69,10 @@ type era struct {
 
 type shard struct {
 	mu    sync.Mutex
-	known map[oid]entry // guarded by mu
+	known map[oidBytes]entry // guarded by mu
 }
 
-type oid [32]byte
+type oidBytes [32]byte
 
 type entry struct {
 	size int64
@@ -112,7 +112,7 @@ func (m *Memory) Last() Known { return Known{era: m.current.Load()} }
 
 // Size of an object in bytes; false where it is not known to be there.
 func (k Known) Size(name string) (bytes int64, ok bool) {
-	var id oid
+	var id oidBytes
 	if k.era == nil || !parse(&id, name) {
 		return 0, false
 	}
@@ -130,7 +130,7 @@ func (k Known) Size(name string) (bytes int64, ok bool) {
 // Add remembers an object that the store was seen to have since the Known was
 // taken.
 func (k Known) Add(name string, bytes int64) {
-	var id oid
+	var id oidBytes
 	if k.era == nil || !parse(&id, name) || k.era.index.Listed(name) {
 		return
 	}
@@ -138,7 +138,7 @@ func (k Known) Add(name string, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known == nil {
-		s.known = map[oid]entry{}
+		s.known = map[oidBytes]entry{}
 	}
 	if _, there := s.known[id]; !there && len(s.known) >= perShard {
 		for victim := range s.known { // a map begins anywhere
@@ -151,11 +151,11 @@ func (k Known) Add(name string, bytes int64) {
 
 // shard of an object, by a hash of our own: names are chosen by clients, who might
 // like to fill one.
-func (e *era) shard(id *oid) *shard {
+func (e *era) shard(id *oidBytes) *shard {
 	return &e.shards[maphash.Bytes(e.seed, id[:])%shards]
 }
 
-func parse(id *oid, name string) bool {
+func parse(id *oidBytes, name string) bool {
 	if len(name) != 2*len(id) {
 		return false
 	}
