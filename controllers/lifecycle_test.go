@@ -297,6 +297,53 @@ func TestRunGC(t *testing.T) {
 	}
 }
 
+// TestRunGCFromServer: a request that somebody made to the server starts one Job,
+// unless a newer run has answered it.
+func TestRunGCFromServer(t *testing.T) {
+	w := newWorld(t)
+	w.create("models")
+	w.ready("models")
+	now := time.Now()
+	request := func(id string, at time.Time) {
+		w.server.set(func(s *serverstatus.Status) {
+			s.GCRequest = &serverstatus.GCRequest{ID: id, By: "token:alice", RequestedAt: at}
+		})
+	}
+	request("one", now)
+	job := w.job(desired.GCJobName("models", "one"))
+	w.eventually("the request is handled", func() string {
+		if gc := w.get("models").Status.GC; gc == nil || gc.LastServerRequest != "one" {
+			return "not yet"
+		}
+		return ""
+	})
+	w.told("Normal GarbageCollectionStarted")
+	w.finish(job, batchv1.JobComplete, "")
+	w.server.set(func(s *serverstatus.Status) {
+		s.GC = &serverstatus.GCReport{
+			ID: job.Name, Mode: "DryRun", Outcome: serverstatus.GCSucceeded, StartedAt: now.Add(time.Minute), FinishedAt: now.Add(2 * time.Minute),
+		}
+	})
+	w.eventually("the report is in status", func() string {
+		if gc := w.get("models").Status.GC; gc.LastRun == nil {
+			return "not yet"
+		}
+		return ""
+	})
+	request("answered already", now.Add(30*time.Second))
+	w.change("models", func(r *v1alpha1.LFSRepository) { r.Labels = map[string]string{"poke": "1"} })
+	w.settled()
+	var jobs batchv1.JobList
+	if err := w.c.List(t.Context(), &jobs, client.InNamespace(w.ns)); err != nil {
+		t.Fatal(err)
+	}
+	if len(jobs.Items) != 1 {
+		t.Errorf("%d Jobs, want 1", len(jobs.Items))
+	}
+	request("two", now.Add(3*time.Minute))
+	w.job(desired.GCJobName("models", "two"))
+}
+
 // TestHistoryCheck: a Job tries the history after every change of it, and again
 // while it fails; the repository is Ready meanwhile.
 func TestHistoryCheck(t *testing.T) {

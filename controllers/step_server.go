@@ -36,6 +36,8 @@ type serverView struct {
 	usage   *serverstatus.Usage
 	history *serverstatus.HistoryCheck
 	gc      *serverstatus.GCReport
+	// gcRequest is the newest that any of them knows.
+	gcRequest *serverstatus.GCRequest
 }
 
 // poll tells the poller whom to ask, and reads what they said last.
@@ -128,6 +130,9 @@ func view(targets []poll.Target, answers []poll.Answer, wantHash string) serverV
 		}
 		if s.GC != nil && (v.gc == nil || s.GC.FinishedAt.After(v.gc.FinishedAt)) {
 			v.gc = s.GC
+		}
+		if s.GCRequest != nil && (v.gcRequest == nil || s.GCRequest.RequestedAt.After(v.gcRequest.RequestedAt)) {
+			v.gcRequest = s.GCRequest
 		}
 	}
 	return v

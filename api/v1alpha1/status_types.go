@@ -273,6 +273,11 @@ type GCStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=262144
 	LastHandledRequest string `json:"lastHandledRequest,omitempty"`
+	// lastServerRequest is the last request made to the server that was acted on.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	LastServerRequest string `json:"lastServerRequest,omitempty"`
 	// lastRun is the report of the last run that came to an end.
 	// +optional
 	LastRun *GCRun `json:"lastRun,omitempty"`

@@ -80,5 +80,8 @@ func (p Prefix) GCScans() string { return string(p) + metaDir + "gc/scans/" }
 // GCReport is the key of the last report.
 func (p Prefix) GCReport() string { return string(p) + metaDir + "gc/report.json" }
 
+// GCRequest is the key of the last request to run garbage collection.
+func (p Prefix) GCRequest() string { return string(p) + metaDir + "gc/request.json" }
+
 // HistoryCheck is the key of the last answer to "can the history be read".
 func (p Prefix) HistoryCheck() string { return string(p) + metaDir + "history-check.json" }

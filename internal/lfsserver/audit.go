@@ -18,6 +18,7 @@ const (
 	auditUnlock         = "lock.released"
 	// auditBreak: a lock of somebody else's, by force.
 	auditBreak = "lock.broken"
+	auditGC    = "gc.requested"
 )
 
 // auditOIDs is the most OIDs of one line. More objects take more lines, ten at the

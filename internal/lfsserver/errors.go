@@ -52,7 +52,7 @@ var (
 	// errReadOnly: an administrator has stopped uploads to the whole store.
 	errReadOnly = &statusError{status: http.StatusForbidden, message: "the object store is read-only at the moment; " +
 		"downloads work, and uploads will when its administrator allows them again"}
-	errDenied = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; it takes scope Read to download, scope Write to push"}
+	errDenied = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; it takes scope Read to download, scope Write to push, scope Admin to ask for garbage collection"}
 )
 
 // errCredentials asks for credentials in git-lfs's own header: WWW-Authenticate

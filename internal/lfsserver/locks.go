@@ -31,17 +31,23 @@ type lockOwner struct {
 	Name string `json:"name"`
 }
 
-// answerLock leaves out of a name what would write elsewhere on the terminal that
-// shows it: an issuer's subject can hold anything.
 func answerLock(l locks.Lock) lockAnswer {
-	name := strings.Map(func(r rune) rune {
+	return lockAnswer{ID: l.ID, Path: l.Path, LockedAt: l.LockedAt, Owner: lockOwner{Name: printable(l.Owner)}}
+}
+
+// printable leaves out of a name what would write elsewhere on the terminal that
+// shows it: an issuer's subject can hold anything.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return -1
 		}
 		return r
-	}, l.Owner)
-	return lockAnswer{ID: l.ID, Path: l.Path, LockedAt: l.LockedAt, Owner: lockOwner{Name: name}}
+	}, clip(name, maxName))
 }
+
+// maxName in bytes of a principal that is shown.
+const maxName = 500
 
 // answerLocks is never null.
 func answerLocks(list []locks.Lock) []lockAnswer {
@@ -251,12 +257,7 @@ func (c *call) lockBody(into any) error {
 	if c.r.ContentLength == 0 {
 		return nil
 	}
-	err := batch.DecodeJSON(http.MaxBytesReader(c.w, c.r.Body, maxLockBody), maxLockBody, into)
-	var malformed *batch.MalformedError
-	if errors.As(err, &malformed) {
-		return &statusError{status: http.StatusBadRequest, message: "the request body is not one about locks: " + malformed.Reason}
-	}
-	return err
+	return c.readJSON(maxLockBody, into)
 }
 
 // lockRef is the name of a ref: {"name":…} or, as some clients have it, the bare

@@ -181,7 +181,7 @@ func TestLockBadInput(t *testing.T) {
 		"a long path":                 {s, "POST", "/locks", lfstest.WriteToken, map[string]any{"path": strings.Repeat("x", 5000)}, 422, "4096"},
 		"a path with an escape":       {s, "POST", "/locks", lfstest.WriteToken, map[string]any{"path": "\x1b[2J"}, 422, "control"},
 		"a path that is a number":     {s, "POST", "/locks", lfstest.WriteToken, map[string]any{"path": 1}, 400, "path"},
-		"no JSON":                     {s, "POST", "/locks", lfstest.WriteToken, "x", 400, "about locks"},
+		"no JSON":                     {s, "POST", "/locks", lfstest.WriteToken, "x", 400, "cannot be used"},
 		"an empty body":               {s, "POST", "/locks", lfstest.WriteToken, nil, 422, "path"},
 		"a body without end":          {s, "POST", "/locks", lfstest.WriteToken, `{"path":"` + strings.Repeat("x", 100_000), 413, "too large"},
 		"a long ref":                  {s, "POST", "/locks", lfstest.WriteToken, map[string]any{"path": "a", "ref": strings.Repeat("x", 2000)}, 422, "ref"},

@@ -38,6 +38,7 @@ var routes = []route{
 	{name: "locks", path: "locks", methods: []string{http.MethodGet, http.MethodPost}, handle: (*Server).locks},
 	{name: "locks", path: "locks/verify", methods: []string{http.MethodPost}, handle: (*Server).verifyLocks},
 	{name: "locks", path: "locks/", methods: []string{http.MethodPost}, handle: (*Server).unlock},
+	{name: "gc", path: "gc", methods: []string{http.MethodGet, http.MethodPost}, handle: (*Server).gc},
 	{name: "gitattributes", path: ".gitattributes", methods: []string{http.MethodGet, http.MethodHead}, handle: (*Server).gitattributes},
 	{name: "lfsconfig", path: ".lfsconfig", methods: []string{http.MethodGet, http.MethodHead}, handle: (*Server).lfsconfig},
 	{name: "preupload", path: "preupload/", hub: true, methods: []string{http.MethodPost}, handle: (*Server).preupload},

@@ -28,6 +28,8 @@ type Status struct {
 	History *HistoryCheck `json:"history,omitempty"`
 	// GC is absent until a run has reported.
 	GC *GCReport `json:"gc,omitempty"`
+	// GCRequest is absent until somebody has asked for a run.
+	GCRequest *GCRequest `json:"gcRequest,omitempty"`
 	// Access lists what keeps identities from being verified; absent while all
 	// is well.
 	Access []AccessProblem `json:"access,omitempty"`
@@ -161,6 +163,20 @@ const (
 	GCStopped = "Stopped"
 	GCFailed  = "Failed"
 )
+
+// GCRequest asks for a run of garbage collection, in the name of somebody who asked
+// a server.
+type GCRequest struct {
+	// ID tells this request from all others.
+	ID string `json:"id"`
+	// By is the principal that asked.
+	By          string    `json:"by"`
+	RequestedAt time.Time `json:"requestedAt"`
+}
+
+// ServedBy is true when the run that reported began after the request. r may be
+// nil.
+func (q *GCRequest) ServedBy(r *GCReport) bool { return r != nil && r.StartedAt.After(q.RequestedAt) }
 
 // GCReport is the short form of a run's report.
 type GCReport struct {

@@ -39,6 +39,8 @@ type State struct {
 	// Reports in the bucket, as of the last look; nil where there are none.
 	GC      *serverstatus.GCReport
 	History *serverstatus.HistoryCheck
+	// GCRequest is the last request for a run, nil where nobody has asked.
+	GCRequest *serverstatus.GCRequest
 }
 
 // Serves is true when requests about this location can be served.
@@ -110,7 +112,7 @@ func (m *Monitor) look(ctx context.Context) {
 		return // what was found is our own end
 	}
 	old := m.state.Load()
-	next.GC, next.History = old.GC, old.History
+	next.GC, next.History, next.GCRequest = old.GC, old.History, old.GCRequest
 	if next.Store.Reason == "" {
 		next.Store = serverstatus.Store{Ready: true, Reason: serverstatus.ReasonStoreReady}
 		m.reports.read(lctx, t, next)

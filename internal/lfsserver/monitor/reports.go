@@ -9,12 +9,12 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 )
 
-// reports are small objects that jobs leave in the bucket. They are read here
+// reports are small objects that jobs and servers leave in the bucket. They are read here
 // and not remembered from the request that wrote them, since that may have gone
 // to another replica.
 type reports struct {
-	revision    string
-	gc, history string // ETags
+	revision               string
+	gc, history, gcRequest string // ETags
 }
 
 // read puts the newest reports into the state. One that cannot be read now is
@@ -24,6 +24,7 @@ func (r *reports) read(ctx context.Context, t *Target, into *State) {
 		*r = reports{revision: t.Revision}
 	}
 	into.GC = readJSON(ctx, t.Store, t.Prefix.GCReport(), &r.gc, into.GC)
+	into.GCRequest = readJSON(ctx, t.Store, t.Prefix.GCRequest(), &r.gcRequest, into.GCRequest)
 	into.History = readJSON(ctx, t.Store, t.Prefix.HistoryCheck(), &r.history, into.History)
 }
 

@@ -31,6 +31,8 @@ const (
 	ListLocks Operation = "list-locks"
 	// VerifyLocks asks for them before a push.
 	VerifyLocks Operation = "verify-locks"
+	// GC asks for garbage collection, or for its report.
+	GC Operation = "gc"
 )
 
 // Verdict is the answer.
@@ -75,6 +77,8 @@ var needs = map[Operation]int{
 	Unlock:      rank[serverconfig.ScopeWrite],
 	ListLocks:   rank[serverconfig.ScopeRead],
 	VerifyLocks: rank[serverconfig.ScopeWrite],
+
+	GC: rank[serverconfig.ScopeAdmin],
 }
 
 // redeems names the token operations that allow an operation. Whoever may finish

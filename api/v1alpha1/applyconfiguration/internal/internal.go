@@ -298,6 +298,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastRun
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.GCRun
+    - name: lastServerRequest
+      type:
+        scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.GarbageCollection
   map:
     fields:

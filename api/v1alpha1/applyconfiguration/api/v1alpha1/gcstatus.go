@@ -9,6 +9,8 @@ package v1alpha1
 type GCStatusApplyConfiguration struct {
 	// lastHandledRequest is the value of the run-gc annotation that was last acted on.
 	LastHandledRequest *string `json:"lastHandledRequest,omitempty"`
+	// lastServerRequest is the last request made to the server that was acted on.
+	LastServerRequest *string `json:"lastServerRequest,omitempty"`
 	// lastRun is the report of the last run that came to an end.
 	LastRun *GCRunApplyConfiguration `json:"lastRun,omitempty"`
 }
@@ -24,6 +26,14 @@ func GCStatus() *GCStatusApplyConfiguration {
 // If called multiple times, the LastHandledRequest field is set to the value of the last call.
 func (b *GCStatusApplyConfiguration) WithLastHandledRequest(value string) *GCStatusApplyConfiguration {
 	b.LastHandledRequest = &value
+	return b
+}
+
+// WithLastServerRequest sets the LastServerRequest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastServerRequest field is set to the value of the last call.
+func (b *GCStatusApplyConfiguration) WithLastServerRequest(value string) *GCStatusApplyConfiguration {
+	b.LastServerRequest = &value
 	return b
 }
 
