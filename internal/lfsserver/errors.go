@@ -10,6 +10,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/gate"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/locks"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
@@ -90,12 +91,15 @@ func toStatus(err error) *statusError {
 	var away *auth.UnavailableError
 	var missing *upload.MissingError
 	var parts *upload.PartsError
+	var overloaded *gate.OverloadedError
 	var foreign *locks.ForeignError
 	var path *locks.PathError
 	var ref *locks.RefError
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &overloaded):
+		return errBusy(overloaded.Error(), overloaded.RetryAfter+time.Second-1, nil)
 	case errors.As(err, &busy):
 		return errBusy(busy.Message, busy.RetryAfter, busy.Cause)
 	case errors.As(err, &away):

@@ -32,6 +32,11 @@ func (s *Server) batch(c *call) error {
 	if c.r.ContentLength > batch.MaxBody {
 		return batch.ErrTooLarge // before a client that waits to be asked sends it
 	}
+	free, err := s.room(c)
+	if err != nil {
+		return err
+	}
+	defer free()
 	req, err := batch.Decode(http.MaxBytesReader(c.w, c.r.Body, batch.MaxBody))
 	if err != nil {
 		return err
@@ -50,6 +55,11 @@ func (s *Server) batch(c *call) error {
 	if err := s.serving(c); err != nil {
 		return err
 	}
+	leave, err := s.enter(c, batchWeight(len(req.Objects)), 0)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	// The answer must be out before this: garbage collection waits no longer
 	// for what a batch has seen.
 	deadline := time.Now().Add(batch.Timeout)
@@ -57,6 +67,7 @@ func (s *Server) batch(c *call) error {
 	ctx, cancel := context.WithDeadline(c.r.Context(), deadline)
 	defer cancel()
 	resp, err := s.service(c, host, id).Do(ctx, req, c.r.UserAgent())
+	leave()
 	if err != nil {
 		return s.troubled(err)
 	}

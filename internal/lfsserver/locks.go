@@ -79,9 +79,15 @@ func (s *Server) lock(c *call) error {
 	if err := c.lockBody(&req); err != nil {
 		return err
 	}
+	leave, err := s.enter(c, 1, s.options.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
 	defer cancel()
 	l, err := s.lockService(c).Create(ctx, req.Path, id.Principal(), string(req.Ref))
+	leave()
 	var held *locks.HeldError
 	if errors.As(err, &held) {
 		return writeJSON(c.w, http.StatusConflict, struct {
@@ -114,11 +120,15 @@ func (s *Server) listLocks(c *call) error {
 			return errLockLimit
 		}
 	}
+	leave, err := s.enter(c, 1, s.options.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
 	defer cancel()
 	service := s.lockService(c)
 	var page locks.Page
-	var err error
 	switch path, id := q.Get("path"), q.Get("id"); {
 	case id != "":
 		page.Locks, err = service.ByID(ctx, id)
@@ -127,6 +137,7 @@ func (s *Server) listLocks(c *call) error {
 	default:
 		page, err = service.List(ctx, q.Get("cursor"), limit)
 	}
+	leave()
 	if err != nil {
 		return s.troubled(err)
 	}
@@ -154,9 +165,15 @@ func (s *Server) verifyLocks(c *call) error {
 	if req.Limit < 0 {
 		return errLockLimit
 	}
+	leave, err := s.enter(c, 1, s.options.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
 	defer cancel()
 	page, err := s.lockService(c).List(ctx, req.Cursor, req.Limit)
+	leave()
 	if err != nil {
 		return s.troubled(err)
 	}
@@ -194,9 +211,15 @@ func (s *Server) unlock(c *call) error {
 	if err := c.lockBody(&req); err != nil {
 		return err
 	}
+	leave, err := s.enter(c, 1, s.options.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
 	defer cancel()
 	l, err := s.lockService(c).Release(ctx, lockID, id.Principal(), req.Force)
+	leave()
 	if err != nil {
 		return s.troubled(err)
 	}

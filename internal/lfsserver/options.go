@@ -50,9 +50,15 @@ type Options struct {
 	Monitor monitor.Intervals
 	// FirstInterim is when a client that waits for a proof first hears of it.
 	FirstInterim time.Duration
-	// LockPatience is how long a request about locks waits for a store that is
-	// away: git-lfs does not repeat these, and its own patience is 30 s.
+	// LockPatience is how long a request that git-lfs does not repeat, such as one
+	// about locks, waits for its turn, and one about locks also for a store that is
+	// away. git-lfs's own patience is 30 s.
 	LockPatience time.Duration
+	// AtOnce is how much is worked on at a time that asks the store: a large batch
+	// is 8, anything else less.
+	AtOnce int
+	// MaxConnections of clients at a time, on each port.
+	MaxConnections int
 	// UsageGap is the least time between two counts.
 	UsageGap time.Duration
 
@@ -85,6 +91,8 @@ func DefaultOptions() Options {
 		Monitor:        monitor.DefaultIntervals,
 		FirstInterim:   firstInterim,
 		LockPatience:   20 * time.Second,
+		AtOnce:         atOnce(),
+		MaxConnections: maxConnections,
 		Version:        "dev",
 		Now:            time.Now,
 	}
@@ -116,6 +124,8 @@ func (o Options) withDefaults() Options {
 	o.ReloadInterval = or(o.ReloadInterval, d.ReloadInterval)
 	o.Monitor = or(o.Monitor, d.Monitor)
 	o.FirstInterim = or(o.FirstInterim, d.FirstInterim)
+	o.AtOnce = or(o.AtOnce, d.AtOnce)
+	o.MaxConnections = or(o.MaxConnections, d.MaxConnections)
 	o.LockPatience = or(o.LockPatience, d.LockPatience)
 	o.Version = or(o.Version, d.Version)
 	if o.Logger == nil {

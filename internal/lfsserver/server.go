@@ -14,6 +14,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/gate"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
@@ -36,6 +37,8 @@ type Server struct {
 	metrics *metrics
 	lookups *batch.Limiter
 	proofs  *upload.Proofs
+	gate    *gate.Gate
+	bodies  chan struct{} // a place for each large body
 	monitor *monitor.Monitor
 	usage   *usage.Counter
 	// identities that were verified, over all configurations.
@@ -56,6 +59,7 @@ func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	s := &Server{options: o, log: o.Logger, now: o.Now, lookups: batch.NewLimiter(lookups), proofs: upload.NewProofs(proofs),
 		identities: auth.NewMemory(), issuersChanged: make(chan struct{}, 1)}
+	s.gate, s.bodies = gate.New(o.AtOnce), make(chan struct{}, largeBodies)
 	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady, func() *serverstatus.Usage { return s.usage.Last() })
 	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
 	s.usage = usage.New(s.countable, o.Now, o.Logger, o.UsageGap)
@@ -120,6 +124,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		ConnState:         newConnections(s.options.MaxConnections).watch,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }

@@ -40,9 +40,15 @@ func (s *Server) verify(c *call) error {
 	if err != nil {
 		return err
 	}
+	leave, err := s.enter(c, 1, s.options.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
 	info, err := s.service(c, nil, auth.Anonymous).Verify(ctx, t.OID, t.Size)
 	cancel()
+	leave()
 	if errors.Is(err, batch.ErrAbsent) && t.Ref.Client != "" {
 		info, err = s.finish(c, t)
 	}

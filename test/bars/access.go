@@ -6,6 +6,7 @@ import "context"
 var accessParts = []rigPart{
 	{"locks", lockRaces},
 	{"list", lockList},
+	{"load", overload},
 }
 
 // access measures those parts that are named, or all.

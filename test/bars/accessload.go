@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+)
+
+const (
+	// overloadTime of four times the sustainable load.
+	overloadTime, overloadFactor = 60 * time.Second, 4
+	// loadPrincipals share it.
+	loadPrincipals = 8
+	// maxRetries of git-lfs (lfs.transfer.maxretries), after which a command fails.
+	maxRetries = 8
+	// sustainFor measures what the server can do, with so many clients.
+	sustainFor, sustainClients = 6 * time.Second, 2
+)
+
+// overload measures what becomes of clients when far more come than can be served.
+// A command is one batch to upload 100 objects that nobody has asked for before, so
+// that each is looked for in the store, asked for as git-lfs does: 429 is waited out
+// for as long as Retry-After says, eight times at the most; anything else than 200
+// after that has lost it. Commands arrive at four times the rate that clients
+// in a closed loop reach, whether earlier ones have ended or not.
+func overload(ctx context.Context, r *rig) error {
+	w, err := newLoadWorld(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer w.server.stop()
+	p50, err := w.unloaded(ctx)
+	if err != nil {
+		return err
+	}
+	rate, err := w.sustainable(ctx)
+	if err != nil {
+		return err
+	}
+	r.say("unloaded p50 %.1f ms; sustainable %.0f batches/s; %s at %d times that", p50, rate, overloadTime, overloadFactor)
+	rss := watchRSS(ctx, w.server.program)
+	lost, admitted := w.flood(ctx, overloadFactor*rate)
+	peak := rss()
+	if len(admitted) == 0 {
+		return errors.New("nothing was admitted")
+	}
+	slices.Sort(admitted)
+	p99 := admitted[len(admitted)*99/100]
+	r.say("%d commands ended well, %d were lost; %d times 429; p99 of the admitted %.1f ms, most %.1f ms",
+		len(admitted), lost, w.refused.Load(), p99, admitted[len(admitted)-1])
+	bar("overload-lost", lost)
+	bar("overload-p99-ratio", p99/p50)
+	bar("overload-rss-mib", peak)
+	return ctx.Err()
+}
+
+// loadWorld is a server, and clients with tokens of their own.
+type loadWorld struct {
+	*rig
+	server  *lfsServer
+	clients []target
+	c       *http.Client
+	refused atomic.Int64
+	// asked counts batches, so that no two name the same object.
+	asked atomic.Int64
+}
+
+func newLoadWorld(ctx context.Context, r *rig) (*loadWorld, error) {
+	w := &loadWorld{rig: r, c: &http.Client{
+		Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 256, MaxConnsPerHost: 900, DisableCompression: true},
+	}}
+	var err error
+	w.server, err = r.newServer(ctx, func(c *serverconfig.Config) {
+		for i := range loadPrincipals {
+			c.Access.Tokens = append(c.Access.Tokens, serverconfig.Token{
+				Name: fmt.Sprintf("client-%d", i), Scope: serverconfig.ScopeWrite, SHA256: serverconfig.TokenHash(loadToken(i)),
+			})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range loadPrincipals {
+		t := w.server.target
+		t.auth = "Bearer " + loadToken(i)
+		w.clients = append(w.clients, t)
+	}
+	return w, nil
+}
+
+// body is a batch of new objects.
+func (w *loadWorld) body() []byte {
+	return batchBodies("upload", makeObjects(fmt.Sprint("load ", w.asked.Add(1)), perBatch), perBatch)[0]
+}
+
+func loadToken(i int) string { return fmt.Sprintf("lfs_load-token-%d-of-the-bars", i) }
+
+// unloaded is the median of batches that are alone, in milliseconds.
+func (w *loadWorld) unloaded(ctx context.Context) (p50 float64, err error) {
+	var ms []float64
+	for range 200 {
+		body := w.body()
+		begin := time.Now()
+		if _, err := w.clients[0].post(ctx, w.c, body); err != nil {
+			return 0, err
+		}
+		ms = append(ms, float64(time.Since(begin).Microseconds())/1e3)
+	}
+	return median(ms[50:]), nil
+}
+
+// sustainable is how many batches per second clients in a closed loop get.
+func (w *loadWorld) sustainable(ctx context.Context) (float64, error) {
+	var done atomic.Int64
+	var group sync.WaitGroup
+	failed := make(chan error, sustainClients)
+	begin := time.Now()
+	for i := range sustainClients {
+		group.Go(func() {
+			for time.Since(begin) < sustainFor {
+				if _, err := w.clients[i].post(ctx, w.c, w.body()); err != nil {
+					failed <- err
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	took := time.Since(begin)
+	select {
+	case err := <-failed:
+		return 0, fmt.Errorf("below the limit: %w", err)
+	default:
+	}
+	return float64(done.Load()) / took.Seconds(), nil
+}
+
+// flood starts commands at a rate and waits until all have ended. It returns how
+// many were lost, and how long the last request of each other one took.
+func (w *loadWorld) flood(ctx context.Context, rate float64) (lost int, admitted []float64) {
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	begin := time.Now()
+	for n := 0; time.Since(begin) < overloadTime && ctx.Err() == nil; {
+		for due := int(time.Since(begin).Seconds() * rate); n < due; n++ {
+			group.Go(func() {
+				ms, err := w.command(ctx, n)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					if lost++; lost <= 5 {
+						w.say("lost: %v", err)
+					}
+					return
+				}
+				admitted = append(admitted, ms)
+			})
+		}
+		time.Sleep(time.Millisecond)
+	}
+	w.say("nobody comes any more; waiting until all have ended")
+	group.Wait()
+	return lost, admitted
+}
+
+// command asks until it is answered, as git-lfs does.
+func (w *loadWorld) command(ctx context.Context, n int) (ms float64, err error) {
+	body := w.body()
+	for try := 0; ; try++ {
+		begin := time.Now()
+		status, after, err := w.once(ctx, &w.clients[n%len(w.clients)], body)
+		ms := float64(time.Since(begin).Microseconds()) / 1e3
+		switch {
+		case err != nil:
+			return 0, err
+		case status == http.StatusOK:
+			return ms, nil
+		case status != http.StatusTooManyRequests || try >= maxRetries:
+			return 0, fmt.Errorf("status %d after %d retries", status, try)
+		}
+		w.refused.Add(1)
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(after):
+		}
+	}
+}
+
+// once sends one batch.
+func (w *loadWorld) once(ctx context.Context, t *target, body []byte) (status int, after time.Duration, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url+"/objects/batch", bytes.NewReader(body))
+	if err != nil {
+		return 0, 0, err
+	}
+	req.Header.Set("Content-Type", "application/vnd.git-lfs+json")
+	req.Header.Set("User-Agent", "git-lfs/3.8.1 (GitHub; linux amd64; go 1.26)")
+	req.Header.Set("Authorization", t.auth)
+	resp, err := w.c.Do(req)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return 0, 0, err
+	}
+	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+	return resp.StatusCode, time.Duration(max(1, seconds)) * time.Second, nil
+}
+
+// watchRSS looks at a program's memory until it is asked for the most, in MiB.
+func watchRSS(ctx context.Context, p *program) (most func() float64) {
+	ctx, cancel := context.WithCancel(ctx)
+	peak := make(chan float64, 1)
+	go func() {
+		var top float64
+		for ctx.Err() == nil {
+			if mib, err := p.rss(); err == nil {
+				top = max(top, mib)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+		peak <- top
+	}()
+	return func() float64 {
+		cancel()
+		return <-peak
+	}
+}
