@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -141,6 +142,17 @@ func TestGarbageCollection(t *testing.T) {
 		gc := w.Status().GC
 		return gc != nil && gc.ID == "gc-2" && gc.Deleted == 2 && gc.Outcome == serverstatus.GCSucceeded, fmt.Sprintf("%+v", gc)
 	})
+	resp, err := http.Get(w.Admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	for _, want := range []string{"lfs_server_gc_last_success 1", "lfs_server_gc_last_deleted_objects 2", "lfs_server_gc_last_run_timestamp_seconds "} {
+		if err != nil || !strings.Contains(string(text), "\n"+want) {
+			t.Errorf("the metrics lack %q: %v", want, err)
+		}
+	}
 	if h := w.Status().History; h == nil || h.Revision != "7" || !h.Entries[0].OK {
 		t.Errorf("history check %+v", h)
 	}

@@ -61,6 +61,7 @@ func New(o Options) (*Server, error) {
 		identities: auth.NewMemory(), issuersChanged: make(chan struct{}, 1)}
 	s.gate, s.bodies = gate.New(o.AtOnce), make(chan struct{}, largeBodies)
 	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady, func() *serverstatus.Usage { return s.usage.Last() })
+	o.Registry.MustRegister(gcMetrics{func() *serverstatus.GCReport { return s.monitor.State().GC }})
 	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
 	s.usage = usage.New(s.countable, o.Now, o.Logger, o.UsageGap)
 	s.reloadError.Store(new(string))
