@@ -7,24 +7,33 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
-// adminHandler answers the kubelet, Prometheus, the operator and jobs of garbage
-// collection, on a port that clients do not reach.
-func (s *Server) adminHandler() http.Handler {
-	mux := http.NewServeMux()
-	metrics := s.metrics.handler()
-	for _, r := range []struct {
-		pattern, name string
-		handle        handler
-	}{
+// metricsPattern is where Prometheus asks.
+const metricsPattern = "GET /metrics"
+
+type adminEntry struct {
+	pattern, name string
+	handle        handler
+}
+
+// adminRoutes are all routes of the admin port but for the metrics.
+func (s *Server) adminRoutes() []adminEntry {
+	return []adminEntry{
 		{"GET /healthz", "healthz", s.healthz},
 		{"GET /readyz", "readyz", s.readyz},
 		{"GET " + serverstatus.Path, "status", s.status},
 		{"PUT " + serverstatus.ScanPath + "{run}", "scan", s.putScan},
 		{"PUT " + serverstatus.HistoryCheckPath, "history-check", s.putHistoryCheck},
-	} {
+	}
+}
+
+// adminHandler answers the kubelet, Prometheus, the operator and jobs of garbage
+// collection, on a port that clients do not reach.
+func (s *Server) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.adminRoutes() {
 		mux.Handle(r.pattern, s.adminRoute(r.name, r.handle))
 	}
-	mux.Handle("GET /metrics", metrics)
+	mux.Handle(metricsPattern, s.metrics.handler())
 	mux.Handle("/", s.adminRoute("none", func(http.ResponseWriter, *http.Request) error { return errNoRoute }))
 	return mux
 }

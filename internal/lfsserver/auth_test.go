@@ -10,8 +10,9 @@ import (
 	"github.com/lfs-operator/lfs-operator/test/assets"
 )
 
-// TestAuthMatrix: who may do what, with anonymous reading off and on.
-func TestAuthMatrix(t *testing.T) {
+// TestCredentials: how tokens are sent, with anonymous reading off and on. Who may
+// ask which route is TestAuthMatrix.
+func TestCredentials(t *testing.T) {
 	t.Parallel()
 	store := assets.SharedStore(t)
 	closed := lfstest.Start(t, store)
