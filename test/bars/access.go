@@ -6,6 +6,7 @@ import "context"
 var accessParts = []rigPart{
 	{"locks", lockRaces},
 	{"list", lockList},
+	{"auth", authBars},
 	{"load", overload},
 }
 

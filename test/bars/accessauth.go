@@ -9,10 +9,10 @@ import (
 	"strconv"
 )
 
-// authorization counts wrong verdicts over every identity and route, and what an
+// authBars counts wrong verdicts over every identity and route, and what an
 // identity costs that is remembered. Tests and figure need no certain store, but
 // a real API server.
-func authorization(ctx context.Context, r *rig) error {
+func authBars(ctx context.Context, r *rig) error {
 	out, failed := r.goTest(ctx, storeKinds[0], "./internal/lfsserver", "^TestAuthMatrix$")
 	found := regexp.MustCompile(`\bauth-matrix-wrong=(\d+) of (\d+) requests`).FindSubmatch(out)
 	if found == nil {
