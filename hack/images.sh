@@ -47,17 +47,18 @@ cached() {
 }
 
 # git_files: git, its HTTP backend and the libraries that they load, each under
-# the path that it has on this machine.
+# the path that it has on this machine; git-lfs and a shell, so that a pod can push.
 git_files() {
 	local git core
 	git=$(readlink -f "$(command -v git)")
 	core=$(git --exec-path)
 	printf '%s\n' "/usr/bin/git=$git" "$core/git-http-backend=$core/git-http-backend"
-	ldd "$git" "$core/git-http-backend" | grep -o '/[^ ]*' | grep '\.so' | sort -u | sed 's|.*|&=&|'
+	printf '%s\n' "/usr/bin/git-lfs=$BIN/git-lfs" "/bin/sh=$(readlink -f /bin/sh)"
+	ldd "$git" "$core/git-http-backend" "$(readlink -f /bin/sh)" | grep -o '/[^ ]*' | grep '\.so' | sort -u | sed 's|.*|&=&|'
 }
 
 dev() {
-	"$ROOT/hack/build-tool.sh" mkimage pause coredns teststore gitserver
+	"$ROOT/hack/build-tool.sh" mkimage pause coredns teststore gitserver git-lfs
 	cached pause -name localhost/lfs-operator-pause:dev -entrypoint /pause "/pause=$BIN/pause"
 	cached coredns -name localhost/lfs-operator-coredns:dev -entrypoint /coredns "/coredns=$BIN/coredns"
 	cached teststore -name localhost/lfs-operator-teststore:dev -entrypoint /teststore \

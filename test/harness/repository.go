@@ -32,7 +32,7 @@ spec:
 }
 
 // EnsureGitRepository makes a bare repository on the dev Git server unless it is
-// there. The server's image has git but no shell.
+// there.
 func (e *Env) EnsureGitRepository(ctx context.Context, repo string) error {
 	_, err := e.Kubectl(ctx, "-n", "git", "exec", "deployment/git", "--", "git", "init", "-q", "--bare", "-b", "main", gitServerDir+repo)
 	return err
