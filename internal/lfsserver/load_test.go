@@ -1,6 +1,7 @@
 package lfsserver_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -100,7 +101,7 @@ func TestSilentConnections(t *testing.T) {
 	s.Upload("something all the same")
 	for i, c := range silent[:20] {
 		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
-		if _, err := c.Read(make([]byte, 1)); err != io.EOF && !strings.Contains(fmt.Sprint(err), "reset") {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !strings.Contains(fmt.Sprint(err), "reset") {
 			t.Errorf("silent connection %d: %v, want it closed", i, err)
 		}
 	}
