@@ -80,6 +80,9 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 	if err := setupReviewers(mgr, opts.Namespaces); err != nil {
 		return nil, err
 	}
+	if err := setupStores(mgr, r); err != nil {
+		return nil, err
+	}
 	toRepository := handler.EnqueueRequestsFromMapFunc(repositoryOf)
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.LFSRepository{}, builder.WithPredicates(specChanged())).

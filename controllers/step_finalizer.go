@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -37,8 +38,11 @@ func (r *LFSRepositoryReconciler) patchFinalizers(ctx context.Context, p *pass, 
 		return nil
 	}
 	patch := client.MergeFromWithOptions(p.live, client.MergeFromWithOptimisticLock{})
-	if err := r.Patch(ctx, patched, patch, client.FieldOwner(fieldManager)); err != nil {
-		return client.IgnoreNotFound(err)
+	if err := r.Patch(ctx, patched, patch, client.FieldOwner(fieldManager)); apierrors.IsNotFound(err) {
+		p.live = patched // gone already, and the cache does not know it yet
+		return errGone
+	} else if err != nil {
+		return err
 	}
 	// The status of the answer is what the cluster has; the pass keeps its own.
 	status := p.repo.Status

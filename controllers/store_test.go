@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -271,10 +272,13 @@ func TestPolicyFollowsStore(t *testing.T) {
 		}
 		return ""
 	})
-	repo := w.ready("models")
-	if p := repo.Status.Policy; p.KeepVersions.Source != v1alpha1.SourceStore || p.SuffixRules.Source != v1alpha1.SourceMerged {
-		t.Errorf("sources are %+v, %s", p.KeepVersions, p.SuffixRules.Source)
-	}
+	w.eventually("status shows where it comes from", func() string {
+		p := w.get("models").Status.Policy
+		if p.KeepVersions.Source != v1alpha1.SourceStore || p.SuffixRules.Source != v1alpha1.SourceMerged {
+			return fmt.Sprintf("%+v, %s", p.KeepVersions, p.SuffixRules.Source)
+		}
+		return ""
+	})
 	c := &batchv1.CronJob{}
 	w.fetch(c, "models-lfs-gc")
 	if !*c.Spec.Suspend {
@@ -333,7 +337,8 @@ func TestSweepFollowsScan(t *testing.T) {
 	at := serverOf(repo)
 	sweeps := func() []batchv1.Job {
 		var jobs batchv1.JobList
-		if err := w.c.List(t.Context(), &jobs, client.InNamespace(at.Namespace)); err != nil {
+		of := client.MatchingLabels{desired.LabelComponent: desired.ComponentSweep}
+		if err := w.c.List(t.Context(), &jobs, client.InNamespace(at.Namespace), of); err != nil {
 			t.Fatal(err)
 		}
 		return jobs.Items

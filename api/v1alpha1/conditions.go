@@ -44,6 +44,8 @@ const (
 	// ReasonStoreNotUsable: there is no such LFSStore, or it does not allow the
 	// namespace; which of the two is not for the tenant to know.
 	ReasonStoreNotUsable = "StoreNotUsable"
+	// ReasonProbeFailed: the pod that tries an LFSStore cannot do its work.
+	ReasonProbeFailed = "ProbeFailed"
 	// ReasonLimitExceeded: the LFSStore does not allow what the spec asks for.
 	ReasonLimitExceeded = "LimitExceeded"
 )

@@ -52,6 +52,10 @@ type StoreCapabilities struct {
 	// presignExpiry says whether an expired URL is refused.
 	// +required
 	PresignExpiry Capability `json:"presignExpiry,omitempty"`
+	// forgedWrites says whether the store takes uploads that nobody has signed:
+	// whoever holds a link could write anything. Yes is a reason to upgrade it.
+	// +required
+	ForgedWrites Capability `json:"forgedWrites,omitempty"`
 	// versioned says whether the bucket keeps versions.
 	// +required
 	Versioned Capability `json:"versioned,omitempty"`

@@ -33,6 +33,9 @@ type connection struct {
 	prefix layout.Prefix
 }
 
+// errCredentials: a Secret is missing, or a key in it.
+var errCredentials = errors.New("the store cannot be reached")
+
 // connect prepares everything that reaches the store.
 func (o storeOptions) connect(cfg *serverconfig.Config) (connection, error) {
 	st := cfg.Storage
@@ -46,12 +49,12 @@ func (o storeOptions) connect(cfg *serverconfig.Config) (connection, error) {
 		SessionToken:    o.credential(serverconfig.KeySessionToken),
 	}
 	if creds.AccessKeyID == "" || creds.SecretAccessKey == "" {
-		return connection{}, fmt.Errorf("secret %q lacks %s or %s: the store cannot be reached",
-			st.CredentialsName, serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey)
+		return connection{}, fmt.Errorf("secret %q lacks %s or %s: %w",
+			st.CredentialsName, serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey, errCredentials)
 	}
 	roots, err := o.roots(st.CA)
 	if err != nil {
-		return connection{}, err
+		return connection{}, fmt.Errorf("%w: %w", errCredentials, err)
 	}
 	bucket, err := objectstore.NewS3(endpoint, creds, objectstore.NewTransport(roots), nil)
 	if err != nil {

@@ -136,7 +136,7 @@ func inStore(r *v1alpha1.LFSRepository, in *Inputs) {
 	r.Spec.History = []v1alpha1.HistorySource{{Name: "main", URL: "https://git.example.com/models.git", SecretRef: &v1alpha1.LocalReference{Name: "git-read"}}}
 	r.Spec.Server = &v1alpha1.Server{PodTemplate: &v1alpha1.PodTemplate{NodeSelector: map[string]string{"pool": "tenants"}}}
 	in.Store = &v1alpha1.LFSStore{
-		ObjectMeta: metav1.ObjectMeta{Name: "standard"},
+		ObjectMeta: metav1.ObjectMeta{Name: "standard", UID: "0b7b0c6c-5b0f-4c55-a3e5-2e7c6a3e2f10", Generation: 3},
 		Spec: v1alpha1.LFSStoreSpec{
 			Endpoint: "https://s3.internal.example.com", PublicEndpoint: "https://s3.example.com", ServerNamespace: "lfs-servers",
 			CredentialsSecretRef: v1alpha1.LocalReference{Name: "admin-credentials"}, CASecretRef: &v1alpha1.LocalReference{Name: "admin-ca"},
@@ -196,7 +196,11 @@ func render(t *testing.T, in Inputs) []byte {
 	}
 	all = append(all, CheckJob(in, "attempt"), purge)
 	if in.Apart() {
-		all = append(all, SweepJob(in, "models-lfs-gc-1"))
+		probe, err := ProbeJob(in.Store, in.Install)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, SweepJob(in, "models-lfs-gc-1"), probe)
 	}
 	var out bytes.Buffer
 	for _, o := range all {
@@ -328,8 +332,9 @@ func TestNamesFit(t *testing.T) {
 	if len(apart) > len(longest) {
 		t.Errorf("%s has %d characters", apart, len(apart))
 	}
+	store := &v1alpha1.LFSStore{ObjectMeta: metav1.ObjectMeta{Name: strings.Repeat("s3.", 21), UID: "1"}}
 	for _, name := range []string{
-		ServerName(longest), GCName(longest), GCJobName(longest, "x"), CheckJobName(longest, "x"),
+		ProbeJobName(store), ServerName(longest), GCName(longest), GCJobName(longest, "x"), CheckJobName(longest, "x"),
 		PurgeJobName(longest), SweepJobName(longest, "x"), AccessSecretName(longest), KeysSecretName(longest), ScanSecretName(longest),
 	} {
 		if len(name) > 63 {

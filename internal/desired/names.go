@@ -71,6 +71,7 @@ const (
 	ComponentCheck  = "history-check"
 	ComponentPurge  = "purge"
 	ComponentAccess = "access"
+	ComponentProbe  = "probe"
 )
 
 // Names inside pods.
@@ -79,6 +80,7 @@ const (
 	ContainerScan   = "scan"
 	ContainerSweep  = "sweep"
 	ContainerPurge  = "purge"
+	ContainerProbe  = "probe"
 
 	portHTTP  = "http"
 	portAdmin = "admin"

@@ -4,3 +4,11 @@ package serverconfig
 // purge: by the time that data is deleted, the ConfigMap may be gone. Only
 // Repository and Storage are filled in.
 const EnvPurgeConfig = "LFS_PURGE_CONFIG"
+
+// EnvProbeConfig is the environment variable that holds the configuration of a
+// probe, of which only Storage is filled in.
+const EnvProbeConfig = "LFS_PROBE_CONFIG"
+
+// ProbeAnswerFile is where a probe writes its serverstatus.Store: the kubelet
+// puts what stands there into the pod's status.
+const ProbeAnswerFile = "/dev/termination-log"

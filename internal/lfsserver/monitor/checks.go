@@ -65,12 +65,20 @@ func (m *Monitor) probe(ctx context.Context, t *Target) *Problem {
 		}
 		m.capabilities, m.probed, m.probedAt = &caps, t.Revision, m.now()
 	}
-	lacks := objectstore.Lacks(*m.capabilities)
+	p := incapable(t, *m.capabilities)
+	if p != nil {
+		// Asked again at the next look: somebody may be upgrading it.
+		m.probedAt = time.Time{}
+	}
+	return p
+}
+
+// incapable says what the store lacks and cannot do without.
+func incapable(t *Target, caps serverstatus.Capabilities) *Problem {
+	lacks := objectstore.Lacks(caps)
 	if len(lacks) == 0 {
 		return nil
 	}
-	// Asked again at the next look: somebody may be upgrading it.
-	m.probedAt = time.Time{}
 	return &Problem{serverstatus.ReasonStoreIncapable, fmt.Sprintf(
 		"The store at %s cannot hold this repository: %s. Use a store that does this, or upgrade it.",
 		t.Storage.Endpoint, strings.Join(lacks, "; and "))}

@@ -821,6 +821,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: conditionalWrites
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability
+    - name: forgedWrites
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability
     - name: presignExpiry
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Capability

@@ -20,6 +20,9 @@ type StoreCapabilitiesApplyConfiguration struct {
 	ConditionalWrites *apiv1alpha1.Capability `json:"conditionalWrites,omitempty"`
 	// presignExpiry says whether an expired URL is refused.
 	PresignExpiry *apiv1alpha1.Capability `json:"presignExpiry,omitempty"`
+	// forgedWrites says whether the store takes uploads that nobody has signed:
+	// whoever holds a link could write anything. Yes is a reason to upgrade it.
+	ForgedWrites *apiv1alpha1.Capability `json:"forgedWrites,omitempty"`
 	// versioned says whether the bucket keeps versions.
 	Versioned *apiv1alpha1.Capability `json:"versioned,omitempty"`
 	// sts says whether the store hands out sessions that are bound to a prefix. Not probed yet.
@@ -61,6 +64,14 @@ func (b *StoreCapabilitiesApplyConfiguration) WithConditionalWrites(value apiv1a
 // If called multiple times, the PresignExpiry field is set to the value of the last call.
 func (b *StoreCapabilitiesApplyConfiguration) WithPresignExpiry(value apiv1alpha1.Capability) *StoreCapabilitiesApplyConfiguration {
 	b.PresignExpiry = &value
+	return b
+}
+
+// WithForgedWrites sets the ForgedWrites field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ForgedWrites field is set to the value of the last call.
+func (b *StoreCapabilitiesApplyConfiguration) WithForgedWrites(value apiv1alpha1.Capability) *StoreCapabilitiesApplyConfiguration {
+	b.ForgedWrites = &value
 	return b
 }
 

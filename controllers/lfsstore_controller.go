@@ -1,0 +1,192 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/apply"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
+	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
+)
+
+// LFSStoreReconciler says of each LFSStore whether it works, what it can do, and
+// how many repositories lie in it.
+type LFSStoreReconciler struct {
+	client.Client
+	// Applier makes Jobs.
+	Applier *apply.Applier
+	// Recorder sends events.
+	Recorder events.EventRecorder
+	// Install says how the operator was installed.
+	Install desired.Install
+	// Watched tells whether the operator looks after a namespace.
+	Watched func(namespace string) bool
+	// Clock tells the time.
+	Clock clock.PassiveClock
+}
+
+// +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsstores/status,verbs=update
+
+// storePass is one reconcile of one LFSStore.
+type storePass struct {
+	live, store *v1alpha1.LFSStore
+	now         time.Time
+	// ready is what the condition will say; nil: as before.
+	ready *verdict
+	next  time.Duration
+}
+
+func (p *storePass) again(d time.Duration) {
+	if p.next == 0 || d < p.next {
+		p.next = max(d, time.Millisecond)
+	}
+}
+
+// Reconcile takes one LFSStore from its manifest to its status.
+func (r *LFSStoreReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	live := &v1alpha1.LFSStore{}
+	if err := r.Get(ctx, req.NamespacedName, live); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if live.DeletionTimestamp != nil || !r.Watched(live.Spec.ServerNamespace) {
+		return ctrl.Result{}, nil // on its way out, or another operator's
+	}
+	p := &storePass{live: live, store: live.DeepCopy(), now: r.Clock.Now()}
+	for _, step := range []func(context.Context, *storePass) error{r.count, r.probe} {
+		if err := step(ctx, p); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	p.conclude()
+	if equality.Semantic.DeepEqual(live.Status, p.store.Status) {
+		return ctrl.Result{RequeueAfter: p.next}, nil
+	}
+	if err := r.Status().Update(ctx, p.store, client.FieldOwner(fieldManager)); apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: cacheLag}, nil // somebody was quicker; look again
+	} else if err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	r.tell(p)
+	return ctrl.Result{RequeueAfter: p.next}, nil
+}
+
+// count counts the repositories that lie in the store.
+func (r *LFSStoreReconciler) count(ctx context.Context, p *storePass) error {
+	var list v1alpha1.LFSRepositoryList
+	if err := r.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing LFSRepositories: %w", err)
+	}
+	p.store.Status.Repositories = 0
+	for i := range list.Items {
+		if storeOf(&list.Items[i]) == p.store.Name {
+			p.store.Status.Repositories++
+		}
+	}
+	return nil
+}
+
+// storeOf is the store that a repository lies in.
+func storeOf(o client.Object) string {
+	repo, ok := o.(*v1alpha1.LFSRepository)
+	if !ok || repo.Status.Location == nil {
+		return ""
+	}
+	return repo.Status.Location.Store
+}
+
+// conclude decides the conditions.
+func (p *storePass) conclude() {
+	p.store.Status.ObservedGeneration = p.store.Generation
+	if p.ready == nil {
+		was := meta.FindStatusCondition(p.live.Status.Conditions, v1alpha1.ConditionReady)
+		if was != nil && was.ObservedGeneration == p.store.Generation {
+			return
+		}
+		p.ready = unknown(serverstatus.ReasonChecking, "a Job is finding out whether the store works")
+	}
+	for kind, v := range map[string]*verdict{
+		v1alpha1.ConditionReady:       p.ready,
+		v1alpha1.ConditionReconciling: reconciling(p.ready),
+		v1alpha1.ConditionStalled:     stalled(p.ready),
+	} {
+		if v == nil {
+			meta.RemoveStatusCondition(&p.store.Status.Conditions, kind)
+			continue
+		}
+		meta.SetStatusCondition(&p.store.Status.Conditions, metav1.Condition{
+			Type: kind, Status: v.status, Reason: v.reason, Message: truncate(v.message, maxMessage),
+			ObservedGeneration: p.store.Generation, LastTransitionTime: metav1.NewTime(p.now),
+		})
+	}
+}
+
+// tell sends an event when the store has come to be, or ceased to be, Ready.
+func (r *LFSStoreReconciler) tell(p *storePass) {
+	before := meta.FindStatusCondition(p.live.Status.Conditions, v1alpha1.ConditionReady)
+	now := meta.FindStatusCondition(p.store.Status.Conditions, v1alpha1.ConditionReady)
+	if now == nil || quiet[now.Reason] || before != nil && before.Reason == now.Reason {
+		return
+	}
+	kind := warning
+	if now.Status == metav1.ConditionTrue {
+		kind = normal
+	}
+	r.Recorder.Eventf(p.live, nil, kind, now.Reason, "Probe", "%s", truncate(now.Message, maxNote))
+}
+
+// setupStores adds the controller of LFSStores, which shares what that of the
+// LFSRepositories has.
+func setupStores(mgr ctrl.Manager, of *LFSRepositoryReconciler) error {
+	r := &LFSStoreReconciler{
+		Client: of.Client, Applier: of.Applier, Recorder: of.Recorder, Install: of.Install, Watched: of.Watched, Clock: of.Clock,
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.LFSStore{}, builder.WithPredicates(specChanged())).
+		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(storeByLabel)).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(storeByLabel), builder.WithPredicates(podChanged())).
+		Watches(&v1alpha1.LFSRepository{}, handler.EnqueueRequestsFromMapFunc(storeOfRepository), builder.WithPredicates(movedIn())).
+		WithOptions(controller.Options{ReconciliationTimeout: reconcileTimeout}).
+		Complete(r)
+}
+
+// storeByLabel finds the store that a probe is about.
+func storeByLabel(_ context.Context, o client.Object) []reconcile.Request {
+	return storeRequest(o.GetLabels()[v1alpha1.LabelStore])
+}
+
+func storeOfRepository(_ context.Context, o client.Object) []reconcile.Request {
+	return storeRequest(storeOf(o))
+}
+
+func storeRequest(name string) []reconcile.Request {
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: name}}}
+}
+
+// movedIn passes on what changes the number of repositories in a store.
+func movedIn() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return storeOf(e.ObjectOld) != storeOf(e.ObjectNew) }}
+}
