@@ -21,14 +21,18 @@ const gitServerDir = "/data/"
 
 // ExposeNodePort gives clients outside the cluster a way to the LFS server.
 func (e *Env) ExposeNodePort(ctx context.Context, namespace, name string, port int) error {
+	return e.exposeNodePort(ctx, namespace, name, "lfs-operator.dev/repository: "+name, port)
+}
+
+func (e *Env) exposeNodePort(ctx context.Context, namespace, name, labels string, port int) error {
 	return e.Apply(ctx, fmt.Sprintf(`apiVersion: v1
 kind: Service
 metadata: {name: %s-outside, namespace: %s}
 spec:
   type: NodePort
-  selector: {lfs-operator.dev/repository: %s, app.kubernetes.io/component: server}
+  selector: {%s, app.kubernetes.io/component: server}
   ports: [{name: http, port: 80, targetPort: 8080, nodePort: %d}]
-`, name, namespace, name, port))
+`, name, namespace, labels, port))
 }
 
 // EnsureGitRepository makes a bare repository on the dev Git server unless it is
@@ -117,6 +121,9 @@ type Repository struct {
 	Endpoint, PublicEndpoint string
 	// History is the URL that the scan reads. Left out: GitURL.
 	History string
+	// Store is the LFSStore that the repository lies in, and ServerNamespace where
+	// its servers run. Left out: storage of the repository's own.
+	Store, ServerNamespace string
 	// ExistingBucket: the server is not to create the bucket.
 	ExistingBucket bool
 
@@ -142,10 +149,14 @@ func (e *Env) NewRepository(ctx context.Context, r Repository) (*Repository, err
 	if err := e.Namespace(ctx, r.Namespace); err != nil {
 		return nil, err
 	}
-	if err := r.SetStoreCredentials(ctx, StoreAccessKey, StoreSecretKey); err != nil {
+	if err := e.EnsureGitRepository(ctx, r.gitName()); err != nil {
 		return nil, err
 	}
-	if err := e.EnsureGitRepository(ctx, r.gitName()); err != nil {
+	if r.Store != "" {
+		labels := fmt.Sprintf("lfs-operator.dev/repository: %s, lfs-operator.dev/repository-namespace: %s", r.Name, r.Namespace)
+		return &r, e.exposeNodePort(ctx, r.ServerNamespace, r.Namespace+"-"+r.Name, labels, r.NodePort)
+	}
+	if err := r.SetStoreCredentials(ctx, StoreAccessKey, StoreSecretKey); err != nil {
 		return nil, err
 	}
 	return &r, e.ExposeNodePort(ctx, r.Namespace, r.Name, r.NodePort)
@@ -175,6 +186,16 @@ func (r *Repository) LFSURL() string {
 
 // Manifest of the LFSRepository.
 func (r *Repository) Manifest() string {
+	if r.Store != "" {
+		return fmt.Sprintf(`apiVersion: lfs-operator.dev/v1alpha1
+kind: LFSRepository
+metadata: {name: %s, namespace: %s}
+spec:
+  storeRef: {name: %s}
+  history: [{name: main, url: "%s"}]
+  exposure: {endpoints: [{host: "%s", scheme: http}]}
+%s`, r.Name, r.Namespace, r.Store, r.History, r.Host(), r.Spec)
+	}
 	prefix := ""
 	if r.Prefix != "" {
 		prefix = "  prefix: " + r.Prefix + "\n"
