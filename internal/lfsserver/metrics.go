@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,7 +26,9 @@ type metrics struct {
 	proofs     *prometheus.HistogramVec
 	storeCalls *prometheus.CounterVec
 	storeTimes *prometheus.HistogramVec
-	reloads    prometheus.Counter
+	// storeMeters by storeAnswer.
+	storeMeters sync.Map
+	reloads     prometheus.Counter
 }
 
 // newMetrics registers them. storeReady and usage are asked at each scrape.
@@ -110,10 +113,30 @@ func (m *metrics) observeFinish(outcome string, d time.Duration) {
 	m.proofs.WithLabelValues(outcome).Observe(d.Seconds())
 }
 
+// storeAnswer is what store calls are counted by.
+type storeAnswer struct {
+	call   string
+	status int
+}
+
+// storeMeters are the metrics of one kind of answer, looked up once: a batch may
+// make a thousand calls.
+type storeMeters struct {
+	count prometheus.Counter
+	times prometheus.Observer
+}
+
 // observeStore is an objectstore.Observer.
 func (m *metrics) observeStore(call string, d time.Duration, status int) {
-	m.storeCalls.WithLabelValues(call, strconv.Itoa(status)).Inc()
-	m.storeTimes.WithLabelValues(call).Observe(d.Seconds())
+	kind := storeAnswer{call, status}
+	known, ok := m.storeMeters.Load(kind)
+	if !ok {
+		known = storeMeters{m.storeCalls.WithLabelValues(call, strconv.Itoa(status)), m.storeTimes.WithLabelValues(call)}
+		m.storeMeters.Store(kind, known)
+	}
+	meters := known.(storeMeters)
+	meters.count.Inc()
+	meters.times.Observe(d.Seconds())
 }
 
 func (m *metrics) reloadFailed() { m.reloads.Inc() }

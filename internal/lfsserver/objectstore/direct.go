@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -16,16 +15,21 @@ import (
 // all others, no answer among them, the request is left to minio-go, which tries
 // again and says what is wrong.
 func (s *S3) direct(ctx context.Context, method, key, knownETag string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.base, http.NoBody)
-	if err != nil {
-		return nil, err
+	u := s.base
+	u.Path += key
+	if escaped := s.signer.path(key); escaped != u.Path {
+		u.RawPath = escaped
 	}
-	req.URL = &url.URL{Scheme: req.URL.Scheme, Host: req.URL.Host, Path: req.URL.Path + key, RawPath: s.signer.path(key)}
+	req := (&http.Request{
+		Method: method, URL: &u, Host: u.Host, Header: make(http.Header, 5),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
 	s.signer.authorize(req.Header, method, key, time.Now())
 	if knownETag != "" {
 		req.Header.Set("If-None-Match", `"`+knownETag+`"`)
 	}
-	return s.http.Do(req)
+	// No client around it: nothing is followed and nothing kept.
+	return s.http.Transport.RoundTrip(req)
 }
 
 // headDirect is Head where the answer is plain.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"net/url"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -27,7 +28,7 @@ type S3 struct {
 	http   *http.Client
 	// signer and base are for direct.go; base is the URL that keys follow.
 	signer *signer
-	base   string
+	base   url.URL
 }
 
 var _ Store = (*S3)(nil)
@@ -51,7 +52,7 @@ func NewS3(e Endpoint, c Credentials, transport http.RoundTripper, observe Obser
 	if err != nil {
 		return nil, fmt.Errorf("store endpoint %s: %w", e, err)
 	}
-	base := e.scheme() + "://" + e.authority() + e.basePath()
+	base := url.URL{Scheme: e.scheme(), Host: e.authority(), Path: e.basePath()}
 	return &S3{core: core, bucket: e.Bucket, region: e.Region, signer: newSigner(e, c), base: base, http: &http.Client{
 		Transport:     rt,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -19,10 +19,11 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 	t := &http.Transport{
 		Proxy:       http.ProxyFromEnvironment,
 		DialContext: (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		// Lookups of a batch run side by side; fewer idle connections than that
-		// would be opened and closed for every batch.
+		// Lookups of all batches run side by side, 64 at most, and a few readings
+		// of what garbage collection and other replicas say; fewer idle connections
+		// than that would be opened and closed all the time.
 		MaxIdleConns:          128,
-		MaxIdleConnsPerHost:   64,
+		MaxIdleConnsPerHost:   96,
 		IdleConnTimeout:       30 * time.Second,
 		TLSHandshakeTimeout:   5 * time.Second,
 		ResponseHeaderTimeout: 60 * time.Second,
