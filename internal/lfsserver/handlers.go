@@ -32,6 +32,9 @@ func (s *Server) batch(c *call) error {
 	if c.r.ContentLength > batch.MaxBody {
 		return batch.ErrTooLarge // before a client that waits to be asked sends it
 	}
+	if err := s.crowded(c); err != nil {
+		return err
+	}
 	free, err := s.room(c)
 	if err != nil {
 		return err

@@ -28,6 +28,11 @@ func (s *Server) enter(c *call, weight int, patience time.Duration) (leave func(
 	return s.gate.Enter(c.r.Context(), cmp.Or(c.info.grantor, c.info.principal), weight, patience)
 }
 
+// crowded refuses a request that would not be served in time, before it is read.
+func (s *Server) crowded(c *call) error {
+	return s.gate.Crowded(cmp.Or(c.info.grantor, c.info.principal))
+}
+
 // room makes sure that a body can be read into memory. What it returns gives the
 // room back.
 func (s *Server) room(c *call) (free func(), err error) {

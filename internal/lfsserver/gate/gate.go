@@ -23,7 +23,7 @@ const (
 	// as one takes to be served.
 	leastWait, mostWait = 5 * time.Millisecond, 2 * time.Second
 	// mostRetryAfter is the longest time to come back.
-	mostRetryAfter = time.Minute
+	mostRetryAfter = 5 * time.Minute
 )
 
 // OverloadedError: not now. Its text is fit for clients.
@@ -71,7 +71,7 @@ func (g *Gate) Enter(ctx context.Context, who string, weight int, patience time.
 		g.mu.Unlock()
 		return g.leaver(weight), nil
 	}
-	if len(g.queues[who]) >= perPrincipal || g.count >= waitingAtMost {
+	if patience == 0 && g.crowded(who) || len(g.queues[who]) >= perPrincipal || g.count >= waitingAtMost {
 		defer g.mu.Unlock()
 		return nil, g.refuse(weight)
 	}
@@ -96,6 +96,29 @@ func (g *Gate) Enter(ctx context.Context, who string, weight int, patience time.
 	}
 	g.admit() // a lighter one behind it may fit
 	return nil, g.refuse(weight)
+}
+
+// Crowded refuses an impatient principal before it is known what is asked, while
+// so many of its own requests wait that the turn of another would not come in
+// time. It costs less than reading the request.
+func (g *Gate) Crowded(who string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.crowded(who) {
+		return nil
+	}
+	return g.refuse(g.queues[who][0].weight)
+}
+
+// crowded is true when a principal's own queue holds more than half of what the
+// gate lets through at once, which is what half the time of a request serves. The
+// caller holds mu.
+func (g *Gate) crowded(who string) bool {
+	weight := 0
+	for _, v := range g.queues[who] {
+		weight += v.weight
+	}
+	return weight > 0 && weight >= g.size/2
 }
 
 // leaver measures one visit.
