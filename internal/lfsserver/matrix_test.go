@@ -29,6 +29,7 @@ const (
 	colRepoWrite        // what changes or decides for the repository as a whole
 	colVerify           // whether object x has arrived
 	colFinish           // the end of an upload of object x
+	colAdmin            // what takes scope Admin
 )
 
 // question is a request to a route.
@@ -64,6 +65,8 @@ func asks(x lfstest.Object) map[string][]question {
 		"POST preupload/":     {{path: "preupload/main", hub: true, body: map[string]any{"files": []any{}}, column: colRepoWrite}},
 		"GET settings/lfs":    {{path: "settings/lfs", hub: true, column: colRepoRead}},
 		"PUT settings/lfs":    {{path: "settings/lfs", hub: true, body: map[string]any{}, column: colRepoRead}}, // says where to change them
+		"GET gc":              {{path: "gc", column: colAdmin}},
+		"POST gc":             {{path: "gc", body: map[string]any{}, column: colAdmin}},
 		"PUT settings":        {{path: "settings", hub: true, body: map[string]any{}, column: colRepoRead}},
 	}
 }
@@ -89,11 +92,12 @@ type identity struct {
 
 // Rows that many share.
 const (
-	unknown  = "1111111"
-	denied   = "3333333"
-	all      = "+++++++"
-	reads    = "+++3333"
-	readable = "+++3333" // by a name without a scope, where everybody may read
+	unknown  = "11111111"
+	denied   = "33333333"
+	all      = "++++++++"
+	writes   = "+++++++3"
+	reads    = "+++33333"
+	readable = "+++33333" // by a name without a scope, where everybody may read
 )
 
 func bearer(secret string) string { return "Bearer " + secret }

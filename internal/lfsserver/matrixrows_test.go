@@ -32,10 +32,10 @@ func (m *matrix) identities() []identity {
 func (m *matrix) tokens() []identity {
 	const admin = "lfs_admin-token-of-the-tests"
 	return []identity{
-		{name: "nobody", closed: unknown, open: "+++1111"},
+		{name: "nobody", closed: unknown, open: "+++11111"},
 		{name: "read token", secret: lfstest.ReadToken, closed: reads, open: reads},
-		{name: "write token", secret: lfstest.WriteToken, closed: all, open: all},
-		{name: "write token as password", secret: lfstest.WriteToken, how: lfstest.Basic, closed: all, open: all},
+		{name: "write token", secret: lfstest.WriteToken, closed: writes, open: writes},
+		{name: "write token as password", secret: lfstest.WriteToken, how: lfstest.Basic, closed: writes, open: writes},
 		{name: "admin token", secret: admin, closed: all, open: all},
 		{name: "admin token as password", secret: admin, how: lfstest.Basic, closed: all, open: all},
 		{name: "expired token", secret: lfstest.ExpiredToken, closed: unknown, open: unknown},
@@ -52,8 +52,8 @@ func (m *matrix) serviceAccounts() []identity {
 	push := k.token("pusher", audience)
 	return []identity{
 		{name: "ServiceAccount that pulls", secret: k.token("puller", audience), closed: reads, open: reads},
-		{name: "ServiceAccount that pushes", secret: push, closed: all, open: all},
-		{name: "ServiceAccount that pushes, as password", secret: push, how: lfstest.Basic, closed: all, open: all},
+		{name: "ServiceAccount that pushes", secret: push, closed: writes, open: writes},
+		{name: "ServiceAccount that pushes, as password", secret: push, how: lfstest.Basic, closed: writes, open: writes},
 		{name: "ServiceAccount that may all", secret: k.token("chief", audience), closed: all, open: all},
 		{name: "ServiceAccount without a verb", secret: k.token("nobody", audience), closed: denied, open: readable},
 		{name: "ServiceAccount, the API server's audience", secret: k.token("chief"), closed: unknown, open: unknown},
@@ -61,7 +61,7 @@ func (m *matrix) serviceAccounts() []identity {
 		{name: "ServiceAccount, another repository", secret: k.token("chief", audience+"-2"), closed: unknown, open: unknown},
 		{name: "ServiceAccount, tampered", secret: tampered(push), closed: unknown, open: unknown},
 		{name: "ServiceAccount that has gone", secret: k.tokenOfOneThatGoes(audience), closed: unknown, open: unknown},
-		{name: "ServiceAccount in the query", secret: push, how: byQuery, closed: "+11+1+1", open: "++++1+1"},
+		{name: "ServiceAccount in the query", secret: push, how: byQuery, closed: "+11+1+11", open: "++++1+11"},
 	}
 }
 
@@ -87,24 +87,24 @@ func (m *matrix) webTokens() []identity {
 	main := m.job(m.forgeKey, "refs/heads/main", nil)
 	public := derOf(m.t, signingKey{Key: m.forgeKey.Key.(jose.JSONWebKey).Key})
 	// The scopes of a token of a static key: download, repository, locks, upload,
-	// repository, verify, finish.
+	// repository, verify, finish, what takes scope Admin.
 	rows := []identity{
-		{name: "JWT for all objects", secret: m.scoped(scope), closed: all, open: all},
-		{name: "JWT for all objects, as password", secret: m.scoped(scope), how: func(s string) string { return basicOf("_jwt", s) }, closed: all, open: all},
-		{name: "JWT for all objects, in the query", secret: m.scoped(scope), how: byQuery, closed: "+11+1+1", open: "++++1+1"},
-		{name: "JWT to read", secret: m.scoped(scope + ":read"), closed: "+++33+3", open: "+++33+3"},
-		{name: "JWT to write", secret: m.scoped(scope + ":write"), closed: "333++++", open: all},
-		{name: "JWT to verify", secret: m.scoped(scope + ":verify"), closed: "33333+3", open: "+++33+3"},
-		{name: "JWT to read x", secret: m.scoped(scope + "/" + m.x.OID + ":read"), closed: "+3333+3", open: "+++33+3"},
-		{name: "JWT to write x", secret: m.scoped(scope + "/" + m.x.OID + ":write"), closed: "333+3++", open: "++++3++"},
+		{name: "JWT for all objects", secret: m.scoped(scope), closed: writes, open: writes},
+		{name: "JWT for all objects, as password", secret: m.scoped(scope), how: func(s string) string { return basicOf("_jwt", s) }, closed: writes, open: writes},
+		{name: "JWT for all objects, in the query", secret: m.scoped(scope), how: byQuery, closed: "+11+1+11", open: "++++1+11"},
+		{name: "JWT to read", secret: m.scoped(scope + ":read"), closed: "+++33+33", open: "+++33+33"},
+		{name: "JWT to write", secret: m.scoped(scope + ":write"), closed: "333++++3", open: writes},
+		{name: "JWT to verify", secret: m.scoped(scope + ":verify"), closed: "33333+33", open: "+++33+33"},
+		{name: "JWT to read x", secret: m.scoped(scope + "/" + m.x.OID + ":read"), closed: "+3333+33", open: "+++33+33"},
+		{name: "JWT to write x", secret: m.scoped(scope + "/" + m.x.OID + ":write"), closed: "333+3++3", open: "++++3++3"},
 		{name: "JWT for another object", secret: m.scoped(scope + "/" + lfstest.OID("y")), closed: denied, open: readable},
 		{name: "JWT for another repository", secret: m.scoped("obj:" + repo.Namespace + "/other"), closed: denied, open: readable},
 		{name: "JWT without scopes", secret: m.scoped(), closed: denied, open: readable},
-		{name: "issuer's token that writes", secret: main, closed: all, open: all},
+		{name: "issuer's token that writes", secret: main, closed: writes, open: writes},
 		{name: "issuer's token that reads", secret: m.job(m.forgeKey, "refs/heads/dev", nil), closed: reads, open: reads},
 		{name: "issuer's token that no rule is for", secret: m.job(m.forgeKey, "refs/heads/x", nil), closed: denied, open: readable},
 		{name: "issuer's token with scopes that no rule is for", secret: m.job(m.forgeKey, "refs/heads/x", map[string]any{"scopes": scope}), closed: denied, open: readable},
-		{name: "issuer away", secret: m.job(m.forgeKey, "refs/heads/main", map[string]any{"iss": "https://127.0.0.1:1"}), closed: "9999999", open: "9999999"},
+		{name: "issuer away", secret: m.job(m.forgeKey, "refs/heads/main", map[string]any{"iss": "https://127.0.0.1:1"}), closed: "99999999", open: "99999999"},
 	}
 	for name, secret := range map[string]string{
 		"over":                           m.job(m.forgeKey, "refs/heads/main", map[string]any{"exp": inSeconds(-120)}),
@@ -134,16 +134,16 @@ func (m *matrix) actionTokens() []identity {
 	gone := func(c *token.Claims) { c.By = "token:gone" }
 	lesser := func(c *token.Claims) { c.By = "token:reader" }
 	rows := []identity{
-		{name: "verify token of a batch", secret: strings.TrimPrefix(made, "Bearer "), closed: "33333+3", open: "33333+3", path: "+333"},
-		{name: "verify token", secret: verify, closed: "33333+3", open: "33333+3", path: "+333"},
-		{name: "verify token, again", secret: verify, closed: "33333+3", open: "33333+3", path: "+333"},
+		{name: "verify token of a batch", secret: strings.TrimPrefix(made, "Bearer "), closed: "33333+33", open: "33333+33", path: "+333"},
+		{name: "verify token", secret: verify, closed: "33333+33", open: "33333+33", path: "+333"},
+		{name: "verify token, again", secret: verify, closed: "33333+33", open: "33333+33", path: "+333"},
 		{name: "verify token as password", secret: verify, how: lfstest.Basic, closed: unknown, open: unknown, path: "+333"},
-		{name: "complete token", secret: finish, closed: "33333++", open: "33333++", path: "+++3"},
+		{name: "complete token", secret: finish, closed: "33333++3", open: "33333++3", path: "+++3"},
 		{name: "abort token", secret: abort, closed: denied, open: denied, path: "333+"},
 		{name: "verify token of another object", secret: m.action(token.OperationVerify, other), closed: denied, open: denied, path: "+333"},
 		{name: "complete token of another object", secret: m.action(token.OperationComplete, other), closed: denied, open: denied, path: "+++3"},
-		{name: "verify token that ServiceAccounts were given", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "kubernetes" }), closed: "33333+3", open: "33333+3", path: "+333"},
-		{name: "verify token that an issuer's job was given", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "jwt:forge" }), closed: "33333+3", open: "33333+3", path: "+333"},
+		{name: "verify token that ServiceAccounts were given", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "kubernetes" }), closed: "33333+33", open: "33333+33", path: "+333"},
+		{name: "verify token that an issuer's job was given", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "jwt:forge" }), closed: "33333+33", open: "33333+33", path: "+333"},
 		{name: "verify token of an issuer that was taken away", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "jwt:gone" }), closed: denied, open: denied, path: "3333"},
 		{name: "action token of no known operation", secret: m.action(9, nil), closed: denied, open: denied, path: "3333"},
 	}
@@ -163,14 +163,14 @@ func (m *matrix) actionTokens() []identity {
 func (m *matrix) whileAway() []identity {
 	k := m.cluster
 	known, late, wrong := k.token("pusher", audience), k.token("puller", audience), k.token("pusher")
-	remembered := identity{name: "API server away: remembered", secret: known, closed: all, open: all, path: "1111", admin: "111+++"}
+	remembered := identity{name: "API server away: remembered", secret: known, closed: writes, open: writes, path: "1111", admin: "111+++"}
 	m.check(remembered)
 	k.gate.shut(true)
-	const away = "9999999"
+	const away = "99999999"
 	return []identity{
 		remembered,
 		{name: "API server away: not seen before", secret: late, closed: away, open: away, path: "1111", admin: "111+++"},
 		{name: "API server away: another audience", secret: wrong, closed: unknown, open: unknown, path: "1111", admin: "111+++"},
-		{name: "API server away: write token", secret: lfstest.WriteToken, closed: all, open: all, path: "1111", admin: "111+++"},
+		{name: "API server away: write token", secret: lfstest.WriteToken, closed: writes, open: writes, path: "1111", admin: "111+++"},
 	}
 }
