@@ -192,7 +192,7 @@ func TestDeleteChangedToRetain(t *testing.T) {
 func TestDeleteBeforePlaced(t *testing.T) {
 	w := newWorld(t)
 	w.create("models", withDelete, func(r *v1alpha1.LFSRepository) {
-		r.Spec.Transfer = v1alpha1.TransferProxy
+		r.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Prefix: "old/"}
 		r.Finalizers = []string{v1alpha1.FinalizerData}
 	})
 	repo := w.wait("models", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonFieldNotSupported)

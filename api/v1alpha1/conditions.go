@@ -61,6 +61,10 @@ const (
 	// AnnotationRotateTokens raises the generation of all tokens whenever its
 	// value changes.
 	AnnotationRotateTokens = "lfs-operator.dev/rotate-tokens"
+	// AnnotationMaxPutSize is the largest object that the store, or a proxy before
+	// it, takes in one PUT: a quantity from 5Mi to 5Gi, which is S3's own limit.
+	// Larger ones go through the server, which sends them in parts.
+	AnnotationMaxPutSize = "lfs-operator.dev/max-put-size"
 	// AnnotationDefaultStore with the value "true" makes an LFSStore the one of
 	// repositories that name none. Of several the newest counts.
 	AnnotationDefaultStore = "lfs-operator.dev/is-default-store"

@@ -66,7 +66,6 @@ func (s *LFSRepositorySpec) UnsupportedFields() []UnsupportedField {
 	const without = "the repository works as if it were left out"
 
 	check(s.AdoptFrom != nil, true, "spec.adoptFrom", "leave it out in a new LFSRepository, and push the objects again")
-	check(s.Transfer == TransferProxy, true, "spec.transfer", "set it to Direct, and spec.storage.publicEndpoint to an address that clients reach")
 
 	check(s.Quota != nil, false, "spec.quota", without)
 	check(s.Storage == nil && s.Access.jwtSecrets(), false, "spec.access.jwt.issuers[].keySecretRef and caSecretRef",

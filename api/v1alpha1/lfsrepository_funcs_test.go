@@ -36,7 +36,7 @@ func TestUnsupportedFields(t *testing.T) {
 			}}}},
 			want: []string{"spec.access.jwt.issuers[].keySecretRef and caSecretRef"},
 		},
-		"proxy": {spec: own(func(s *LFSRepositorySpec) { s.Transfer = TransferProxy }), wantBlocking: []string{"spec.transfer"}},
+		"proxy": {spec: own(func(s *LFSRepositorySpec) { s.Transfer = TransferProxy })},
 		"adoption and all that only waits": {
 			spec: own(func(s *LFSRepositorySpec) {
 				s.AdoptFrom = &AdoptFrom{Prefix: "old/"}

@@ -74,6 +74,9 @@ func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
 
 func full(r *v1alpha1.LFSRepository, in *Inputs) {
 	until := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	r.Annotations = map[string]string{v1alpha1.AnnotationMaxPutSize: "100Mi"}
+	r.Spec.Transfer = v1alpha1.TransferProxy
+	in.Policy = v1alpha1.ResolvePolicy(r, nil)
 	r.Spec.Storage.PublicEndpoint = "https://public.example.com"
 	r.Spec.Storage.Region = "eu-1"
 	r.Spec.Storage.AddressingStyle = v1alpha1.AddressingVirtualHosted

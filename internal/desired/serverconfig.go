@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/derive"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
@@ -22,6 +24,7 @@ func ServerConfig(in Inputs) *serverconfig.Config {
 		Endpoints:       in.Endpoints(),
 		Policy:          policyConfig(in),
 		Multipart:       multipartConfig(in),
+		Transfer:        transferConfig(in),
 		Access:          accessConfig(in),
 		StatusTokenHash: serverconfig.TokenHash(in.Credentials.StatusToken),
 		ScanTokenHash:   serverconfig.TokenHash(in.Credentials.ScanToken),
@@ -67,9 +70,27 @@ func storageConfig(in Inputs) serverconfig.Storage {
 		Prefix:          in.Location.Prefix,
 		CredentialsName: storage.CredentialsSecretRef.Name,
 		CA:              storage.CASecretRef != nil,
+		MaxPutBytes:     maxPut(in.Repository),
 
 		CredentialsNamespace: in.Location.ServerNamespace,
 	}
+}
+
+// maxPut in bytes, 0 where the annotation says nothing that makes sense.
+func maxPut(repo *v1alpha1.LFSRepository) int64 {
+	q, err := resource.ParseQuantity(repo.Annotations[v1alpha1.AnnotationMaxPutSize])
+	if n := q.Value(); err == nil && n >= 5<<20 && n < 5<<30 {
+		return n
+	}
+	return 0
+}
+
+// transferConfig is empty where bytes go between client and store.
+func transferConfig(in Inputs) string {
+	if t := in.Policy.Transfer; t != nil && t.Value == string(v1alpha1.TransferProxy) {
+		return serverconfig.TransferProxy
+	}
+	return ""
 }
 
 func policyConfig(in Inputs) serverconfig.Policy {

@@ -17,6 +17,8 @@ func (s *Server) drain(api, admin *http.Server) error {
 	s.draining.Store(true)
 	s.log.Info("draining", "delay", s.options.DrainDelay.String())
 	time.Sleep(s.options.DrainDelay)
+	// Uploads that can be resumed elsewhere end at their next part.
+	close(s.stopping)
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
 	defer cancel()
 	err := api.Shutdown(ctx)

@@ -13,6 +13,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/gate"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/locks"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/stream"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
@@ -92,6 +93,7 @@ func toStatus(err error) *statusError {
 	var missing *upload.MissingError
 	var parts *upload.PartsError
 	var overloaded *gate.OverloadedError
+	var offset *stream.OffsetError
 	var foreign *locks.ForeignError
 	var path *locks.PathError
 	var ref *locks.RefError
@@ -108,6 +110,14 @@ func toStatus(err error) *statusError {
 		return &statusError{status: http.StatusConflict, message: missing.Error()}
 	case errors.As(err, &parts):
 		return &statusError{status: http.StatusBadRequest, message: parts.Error()}
+	case errors.As(err, &offset), errors.Is(err, stream.ErrOvertaken), errors.Is(err, stream.ErrGone):
+		return &statusError{status: http.StatusConflict, message: err.Error()}
+	case errors.Is(err, stream.ErrTooLong):
+		return &statusError{status: http.StatusRequestEntityTooLarge, message: err.Error()}
+	case errors.Is(err, stream.ErrStopping):
+		return errBusy(err.Error(), drainRetry(), nil)
+	case errors.Is(err, stream.ErrCutOff):
+		return &statusError{status: http.StatusBadRequest, message: stream.ErrCutOff.Error(), cause: err}
 	case errors.Is(err, objectstore.ErrWrongContent):
 		return &statusError{status: http.StatusUnprocessableEntity, message: err.Error() + "; it has been thrown away, upload it again"}
 	case errors.As(err, &foreign):

@@ -206,7 +206,7 @@ func (s *snapshot) transferRules(caps *serverstatus.Capabilities) transfer.Rules
 	return transfer.Rules{
 		Override:  transfer.Override(m.Dialect),
 		Threshold: cmp.Or(m.ThresholdBytes, transfer.DefaultThreshold), PartSize: cmp.Or(m.PartSizeBytes, transfer.DefaultPartSize),
-		QuerySHA256: caps != nil && caps.QuerySHA256,
+		QuerySHA256: s.proxied() || caps != nil && caps.QuerySHA256,
 	}
 }
 

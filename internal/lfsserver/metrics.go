@@ -29,6 +29,7 @@ type metrics struct {
 	// storeMeters by storeAnswer.
 	storeMeters sync.Map
 	reloads     prometheus.Counter
+	relayed     *prometheus.CounterVec
 }
 
 // newMetrics registers them. storeReady and usage are asked at each scrape.
@@ -59,6 +60,9 @@ func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool
 			Name: "lfs_server_store_request_duration_seconds", Help: "Time until the object store's answer begins.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"call"}),
+		relayed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lfs_server_relayed_bytes_total", Help: "Bytes of objects that went through the server: up to the store, or down from it.",
+		}, []string{"direction"}),
 		reloads: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "lfs_server_config_reload_failures_total", Help: "Configurations that could not be loaded.",
 		}),
@@ -84,7 +88,7 @@ func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	info.Set(1)
-	reg.MustRegister(m.requests, m.durations, m.objects, m.batches, m.proofs, m.storeCalls, m.storeTimes, m.reloads, ready, info,
+	reg.MustRegister(m.requests, m.durations, m.objects, m.batches, m.proofs, m.storeCalls, m.storeTimes, m.reloads, m.relayed, ready, info,
 		held("lfs_server_stored_objects", "Objects that the repository holds, as last counted.",
 			func(u *serverstatus.Usage) int64 { return u.Objects }),
 		held("lfs_server_stored_bytes", "Bytes that the repository holds, as last counted.",

@@ -48,6 +48,8 @@ type actions struct {
 		Pos    int64  `json:"pos"`
 		Size   int64  `json:"size"`
 		Method string `json:"method"`
+		// WantDigest as in RFC 3230.
+		WantDigest string `json:"want_digest"`
 	} `json:"parts"`
 	Verify *struct {
 		lfstest.Action

@@ -2,10 +2,12 @@ package lfsserver_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/stream"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/test/assets"
 )
@@ -18,6 +20,8 @@ type path struct {
 	dialect string
 	// size of the objects in bytes.
 	size int
+	// config changes the server's configuration; nil for none.
+	config func(*serverconfig.Config)
 	// needs says whether stores with these capabilities get this answer at all;
 	// nil for all.
 	needs func(s *lfstest.Server) bool
@@ -83,6 +87,35 @@ var uploadPaths = map[string]path{
 		ask: ask{agent: "client/1", transfers: []string{"basic", "multipart"}}, size: twoParts,
 		pieces: inParts, finish: verifyParams,
 	},
+	"tus": {
+		ask: ask{agent: agentGit, transfers: []string{"tus", "basic"}}, size: twoParts,
+		pieces: byTus, finish: verifyWith(agentGit),
+	},
+	"tus, one part": {
+		ask: ask{agent: agentGit, transfers: []string{"tus", "basic"}}, size: aboveThreshold + 1,
+		pieces: byTus, finish: verifyWith(agentGit),
+	},
+	"basic above one PUT": {
+		ask: ask{agent: agentGit, transfers: []string{"basic"}}, size: stream.PartSize + 12,
+		config: func(c *serverconfig.Config) { c.Storage.MaxPutBytes = partSize },
+		pieces: single, finish: verifyWith(agentGit),
+	},
+	"proxied basic": {
+		ask: ask{agent: agentGit, transfers: []string{"basic"}}, size: 1000, config: proxied,
+		pieces: single, finish: verifyWith(agentGit),
+	},
+	"proxied bare": {
+		ask: ask{agent: agentHF, transfers: []string{"basic", "multipart"}}, size: 1000, config: proxied,
+		pieces: single, finish: verifyWith(agentHF),
+	},
+	"proxied superset as Hugging Face": {
+		ask: ask{agent: agentHF, transfers: []string{"basic", "multipart"}}, size: twoParts, config: proxied,
+		pieces: inHeader(), finish: complete(agentHF),
+	},
+	"proxied giftless": {
+		ask: ask{agent: agentScript, transfers: []string{"multipart-basic"}}, size: twoParts, config: proxied,
+		pieces: inParts, finish: verifyParams,
+	},
 	"superset, one part": {
 		ask: ask{agent: agentHF, transfers: []string{"basic", "multipart"}}, size: 1000,
 		needs:  func(s *lfstest.Server) bool { return !s.Status().Store.Capabilities.QuerySHA256 },
@@ -94,7 +127,11 @@ var uploadPaths = map[string]path{
 // answer otherwise.
 func (p path) start(t *testing.T, opts ...lfstest.Option) *lfstest.Server {
 	t.Helper()
-	s := lfstest.Start(t, assets.SharedStore(t), append([]lfstest.Option{splitting(p.dialect)}, opts...)...)
+	opts = append([]lfstest.Option{splitting(p.dialect)}, opts...)
+	if p.config != nil {
+		opts = append(opts, lfstest.WithConfig(p.config))
+	}
+	s := lfstest.Start(t, assets.SharedStore(t), opts...)
 	if p.needs != nil && !p.needs(s) {
 		return nil
 	}
@@ -109,6 +146,27 @@ func splitting(dialect string) lfstest.Option {
 		other.Name, other.SHA256 = "other", serverconfig.TokenHash(otherToken)
 		c.Access.Tokens = append(c.Access.Tokens, other)
 	})
+}
+
+// proxied makes a server whose clients cannot reach the store: the endpoint that
+// they would be sent to does not exist.
+func proxied(c *serverconfig.Config) {
+	c.Transfer = serverconfig.TransferProxy
+	c.Storage.PublicEndpoint = "http://store.invalid"
+}
+
+// byTus are two requests of an upload by tus, or one. Whoever begins anew throws
+// away what an upload of the same principal has left.
+func byTus(t *testing.T, a *actions, size int64) (pieces []piece) {
+	if resp := tus(t, http.MethodDelete, a.Upload.Href, nil); resp.StatusCode != http.StatusNoContent {
+		t.Fatalf("DELETE: %s", resp.Status)
+	}
+	for pos := int64(0); pos < size; pos += partSize {
+		pieces = append(pieces, piece{pos, min(partSize, size-pos), http.MethodPatch, lfstest.Action{Href: a.Upload.Href, Header: map[string]string{
+			"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream", "Upload-Offset": strconv.FormatInt(pos, 10),
+		}}})
+	}
+	return pieces
 }
 
 // single is the one link of an upload that is not split.

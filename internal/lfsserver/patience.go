@@ -1,6 +1,7 @@
 package lfsserver
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -24,8 +25,14 @@ const (
 	mostInterim  = 25 * time.Second
 )
 
-// finish finishes an upload while the client is kept waiting.
+// finish finishes an upload in parts.
 func (s *Server) finish(c *call, t upload.Target) (objectstore.Info, error) {
+	service := s.uploads(c)
+	return s.patiently(c, func(ctx context.Context) (objectstore.Info, error) { return service.Finish(ctx, t) })
+}
+
+// patiently finishes an upload while the client is kept waiting.
+func (s *Server) patiently(c *call, finish func(context.Context) (objectstore.Info, error)) (objectstore.Info, error) {
 	start := time.Now()
 	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Time{})
 	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
@@ -34,9 +41,8 @@ func (s *Server) finish(c *call, t upload.Target) (objectstore.Info, error) {
 		err  error
 	}
 	done := make(chan result, 1)
-	service := s.uploads(c)
 	go func() {
-		info, err := service.Finish(c.r.Context(), t)
+		info, err := guardedFinish(c.r.Context(), finish)
 		done <- result{info, err}
 	}()
 	wait := s.options.FirstInterim
@@ -58,6 +64,16 @@ func (s *Server) finish(c *call, t upload.Target) (objectstore.Info, error) {
 			timer.Reset(wait)
 		}
 	}
+}
+
+// guardedFinish turns a panic into an error: nobody above its goroutine would.
+func guardedFinish(ctx context.Context, finish func(context.Context) (objectstore.Info, error)) (info objectstore.Info, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p, at: panickedAt()}
+		}
+	}()
+	return finish(ctx)
 }
 
 // interim is the status that a client skips.

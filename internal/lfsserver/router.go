@@ -24,6 +24,8 @@ type route struct {
 	query bool
 	// methods that are answered; any where empty.
 	methods []string
+	// options, where set, adds to the answer to OPTIONS.
+	options func(http.Header)
 	handle  func(*Server, *call) error
 }
 
@@ -35,6 +37,9 @@ var routes = []route{
 	{name: "complete", path: "complete", methods: []string{http.MethodPost}, handle: (*Server).complete},
 	{name: "complete", path: "complete/", methods: []string{http.MethodPost, http.MethodGet}, handle: (*Server).complete},
 	{name: "abort", path: "uploads/", methods: []string{http.MethodDelete}, handle: (*Server).abort},
+	{name: "parts", path: "parts/", methods: []string{http.MethodPut}, handle: (*Server).putPart},
+	{name: "content", path: "content/", methods: []string{http.MethodGet, http.MethodHead, http.MethodPut}, handle: (*Server).content},
+	{name: "tus", path: "tus/", methods: tusMethods, options: tusOptions, handle: (*Server).tus},
 	{name: "locks", path: "locks", methods: []string{http.MethodGet, http.MethodPost}, handle: (*Server).locks},
 	{name: "locks", path: "locks/verify", methods: []string{http.MethodPost}, handle: (*Server).verifyLocks},
 	{name: "locks", path: "locks/", methods: []string{http.MethodPost}, handle: (*Server).unlock},
@@ -70,7 +75,7 @@ func (s *Server) apiHandler() http.Handler {
 		c.route, c.info.route, c.tail = rt, rt.name, tail
 		allowBrowsers(w.Header())
 		if r.Method == http.MethodOptions {
-			return preflight(w, rt.methods)
+			return preflight(w, rt)
 		}
 		if len(rt.methods) > 0 && !slices.Contains(rt.methods, r.Method) {
 			return &statusError{

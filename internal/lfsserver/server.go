@@ -48,7 +48,8 @@ type Server struct {
 	current     atomic.Pointer[snapshot]
 	reloadError atomic.Pointer[string]
 	draining    atomic.Bool
-	requests    atomic.Int64 // of clients, since the start
+	stopping    chan struct{} // closed once the drain delay is over
+	requests    atomic.Int64  // of clients, since the start
 
 	api, admin net.Listener
 }
@@ -58,7 +59,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	s := &Server{options: o, log: o.Logger, now: o.Now, lookups: batch.NewLimiter(lookups), proofs: upload.NewProofs(proofs),
-		identities: auth.NewMemory(), issuersChanged: make(chan struct{}, 1)}
+		identities: auth.NewMemory(), issuersChanged: make(chan struct{}, 1), stopping: make(chan struct{})}
 	s.gate, s.bodies = gate.New(o.AtOnce), make(chan struct{}, largeBodies)
 	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady, func() *serverstatus.Usage { return s.usage.Last() })
 	o.Registry.MustRegister(gcMetrics{func() *serverstatus.GCReport { return s.monitor.State().GC }})

@@ -3,8 +3,11 @@ package lfsserver
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,16 +53,40 @@ func newSession(snap *snapshot, host *endpoint, caps *serverstatus.Capabilities,
 
 // Admit implements transfer.Session.
 func (s *session) Admit(o transfer.Object, expires time.Duration) (objectstore.Upload, error) {
+	if s.snap.relays(o.Size) {
+		return s.relayed(o, expires)
+	}
 	return s.admission.Grant(o.OID, o.Size, expires)
 }
 
 // AdmitBare implements transfer.Session.
 func (s *session) AdmitBare(o transfer.Object, expires time.Duration) (objectstore.Upload, error) {
+	if s.snap.relays(o.Size) {
+		return s.relayed(o, expires)
+	}
 	return s.admission.GrantBare(o.OID, expires)
+}
+
+// relayed is the right to put an object through this server. Each link names an
+// upload of its own: who sends it all at once gains nothing from another's parts.
+func (s *session) relayed(o transfer.Object, expires time.Duration) (objectstore.Upload, error) {
+	t, err := s.seal(token.OperationReceive, o, strings.ToLower(rand.Text()), expires)
+	return objectstore.Upload{URL: s.root + "/content/" + t}, err
+}
+
+// Resumable implements transfer.Session. All links of a client name one upload, so
+// that the next push goes on with it.
+func (s *session) Resumable(o transfer.Object, expires time.Duration) (string, error) {
+	t, err := s.seal(token.OperationReceive, o, upload.ClientOf(s.snap.config.Repository.UID, s.who), expires)
+	return s.root + "/tus/" + t, err
 }
 
 // Fetch implements transfer.Session.
 func (s *session) Fetch(o transfer.Object, expires time.Duration) (string, error) {
+	if s.snap.proxied() {
+		t, err := s.seal(token.OperationFetch, o, "", expires)
+		return s.root + "/content/" + t, err
+	}
 	return s.signer.PresignGet(s.snap.prefix.Object(o.OID), expires, "")
 }
 
@@ -109,8 +136,12 @@ func (s *session) multipart(u *upload.Upload, expires time.Duration) (*transfer.
 	if err != nil {
 		return nil, err
 	}
+	want := ""
+	if s.snap.proxied() {
+		want = wantDigest
+	}
 	return &transfer.Multipart{
-		PartSize: u.PartSize, Parts: parts, Token: done,
+		PartSize: u.PartSize, Parts: parts, Token: done, WantDigest: want,
 		Complete: s.root + "/complete/" + done, Verify: s.verifyWith(done, life),
 		VerifyBare: s.apiRoot + "/verify/" + done, Abort: s.root + "/uploads/" + abort,
 	}, nil
@@ -138,7 +169,10 @@ const manyParts = 500
 
 // signParts makes the links.
 func (s *session) signParts(u *upload.Upload, parts []transfer.Part, expires time.Duration) error {
-	key := s.snap.prefix.Staging(u.ID)
+	link, err := s.partLinks(u, expires)
+	if err != nil {
+		return err
+	}
 	workers := 1
 	if len(parts) >= manyParts {
 		workers = runtime.GOMAXPROCS(0)
@@ -148,12 +182,23 @@ func (s *session) signParts(u *upload.Upload, parts []transfer.Part, expires tim
 	for w := range workers {
 		group.Go(func() {
 			for i := w; i < len(parts) && failed[w] == nil; i += workers {
-				parts[i].URL, failed[w] = s.signer.PresignPart(key, u.UploadID, i+1, expires)
+				parts[i].URL, failed[w] = link(i + 1)
 			}
 		})
 	}
 	group.Wait()
 	return errors.Join(failed...)
+}
+
+// partLinks makes the links of an upload's parts, by number: to the store, or to
+// this server.
+func (s *session) partLinks(u *upload.Upload, expires time.Duration) (func(number int) (string, error), error) {
+	if !s.snap.proxied() {
+		key := s.snap.prefix.Staging(u.ID)
+		return func(n int) (string, error) { return s.signer.PresignPart(key, u.UploadID, n, expires) }, nil
+	}
+	t, err := s.seal(token.OperationPart, transfer.Object{OID: u.OID, Size: u.Size}, u.Ref.String(), expires)
+	return func(n int) (string, error) { return s.root + "/parts/" + t + "/" + strconv.Itoa(n), nil }, err
 }
 
 // seal makes the token of a link.

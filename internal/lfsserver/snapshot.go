@@ -17,6 +17,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/presence"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/token"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -91,6 +92,14 @@ func (s *Server) build(f *files, prev *snapshot) (*snapshot, error) {
 	}
 	snap.target = newTarget(snap, problem)
 	return snap, nil
+}
+
+// proxied is true where clients cannot reach the store.
+func (s *snapshot) proxied() bool { return s.config.Transfer == serverconfig.TransferProxy }
+
+// relays is true for objects whose upload by one PUT goes through the server.
+func (s *snapshot) relays(size int64) bool {
+	return s.proxied() || size > cmp.Or(s.config.Storage.MaxPutBytes, transfer.MaxSinglePut)
 }
 
 // newTarget is what the monitor watches for this snapshot.

@@ -28,6 +28,8 @@ func validate(c *serverconfig.Config) error {
 	want(c.Storage.Region != "", "storage.region is required")
 	want(c.Storage.Prefix == "" || strings.HasSuffix(c.Storage.Prefix, "/"), "storage.prefix: want \"\" or a final /")
 	want(!strings.HasPrefix(c.Storage.Prefix, "/"), "storage.prefix: must not begin with /")
+	want(c.Storage.MaxPutBytes >= 0, "storage.maxPutBytes: must not be negative")
+	want(c.Transfer == "" || c.Transfer == serverconfig.TransferProxy, "transfer: want %q or nothing", serverconfig.TransferProxy)
 	_, err := objectstore.ParseEndpoint(c.Storage.Endpoint, c.Storage.Region, c.Storage.Bucket, c.Storage.VirtualHosted)
 	want(err == nil, "storage.endpoint: %v", err)
 	for i, e := range c.Endpoints {

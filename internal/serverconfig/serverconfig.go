@@ -86,6 +86,9 @@ type Config struct {
 	Policy Policy `json:"policy"`
 	// Multipart says when uploads are split.
 	Multipart Multipart `json:"multipart"`
+	// Transfer is TransferProxy where object bytes go through the server, else
+	// empty.
+	Transfer string `json:"transfer,omitempty"`
 	// Access says who may do what.
 	Access Access `json:"access"`
 	// SigningKeys are the keys of action tokens, see SigningKey.
@@ -133,6 +136,9 @@ type Storage struct {
 	CredentialsNamespace string `json:"credentialsNamespace,omitempty"`
 	// CA is true when StoreCAFile is to be trusted.
 	CA bool `json:"ca,omitempty"`
+	// MaxPutBytes is the largest object that the store, or what stands before it,
+	// takes in one PUT; 0 for S3's own limit of 5 GiB.
+	MaxPutBytes int64 `json:"maxPutBytes,omitempty"`
 }
 
 // Endpoint pairs a host that clients use with the store as those clients reach it.
@@ -177,6 +183,9 @@ const (
 	SourceBuiltIn    = "BuiltIn"
 	SourceMerged     = "Merged"
 )
+
+// TransferProxy is the Transfer of clients that cannot reach the store.
+const TransferProxy = "Proxy"
 
 // Multipart says when uploads are split. Sizes are in bytes.
 type Multipart struct {

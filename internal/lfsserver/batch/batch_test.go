@@ -40,6 +40,9 @@ func (fakeSession) Admit(o transfer.Object, _ time.Duration) (objectstore.Upload
 func (fakeSession) AdmitBare(o transfer.Object, _ time.Duration) (objectstore.Upload, error) {
 	return objectstore.Upload{URL: "http://store/" + o.OID}, nil
 }
+func (fakeSession) Resumable(o transfer.Object, _ time.Duration) (string, error) {
+	return "http://server/" + o.OID, nil
+}
 func (fakeSession) Begin(_ context.Context, o transfer.Object, partSize int64, _ bool, _ time.Duration) (*transfer.Multipart, error) {
 	return &transfer.Multipart{PartSize: partSize, Verify: &transfer.Action{Href: "http://server/verify"}, Parts: []transfer.Part{{Size: o.Size}}}, nil
 }

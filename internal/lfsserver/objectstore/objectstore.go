@@ -80,6 +80,14 @@ type Bucket interface {
 	Delete(ctx context.Context, key, versionID string) error
 }
 
+// Ranger reads a part of an object.
+type Ranger interface {
+	Bucket
+	// GetRange reads n bytes (at least 1) from offset on, which must lie within the
+	// object. The caller closes the body.
+	GetRange(ctx context.Context, key string, offset, n int64) (io.ReadCloser, error)
+}
+
 // Presigner makes URLs that work without credentials until they expire.
 type Presigner interface {
 	// PresignGet signs a download. name, where set, becomes the file name that a

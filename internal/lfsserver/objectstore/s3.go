@@ -31,7 +31,10 @@ type S3 struct {
 	base   url.URL
 }
 
-var _ Store = (*S3)(nil)
+var (
+	_ Store  = (*S3)(nil)
+	_ Ranger = (*S3)(nil)
+)
 
 // NewS3 makes a client; it does not connect. transport is the connection pool,
 // to be shared by clients of the same store; observe may be nil.
@@ -120,6 +123,24 @@ func (s *S3) Get(ctx context.Context, key, knownETag string) (io.ReadCloser, Inf
 		return nil, Info{}, fault("get", key, err)
 	}
 	return body, infoOf(info, key, c), nil
+}
+
+// GetRange implements Ranger.
+func (s *S3) GetRange(ctx context.Context, key string, offset, n int64) (io.ReadCloser, error) {
+	var opts minio.GetObjectOptions
+	if err := opts.SetRange(offset, offset+n-1); err != nil {
+		return nil, fault("get", key, err)
+	}
+	ctx, _ = withCall(ctx, "get")
+	body, info, _, err := s.core.GetObject(ctx, s.bucket, key, opts)
+	if err != nil {
+		return nil, fault("get", key, err)
+	}
+	if info.Size != n {
+		body.Close()
+		return nil, fault("get", key, fmt.Errorf("the store answers a range of %d bytes with %d", n, info.Size))
+	}
+	return body, nil
 }
 
 // Head implements Bucket.

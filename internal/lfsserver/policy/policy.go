@@ -23,6 +23,11 @@ const (
 	Complete Operation = "complete"
 	// Abort throws a multipart upload away.
 	Abort Operation = "abort"
+	// Receive sends an object through this server, Fetch downloads one, Part sends
+	// a part of a multipart upload. They are done with action tokens alone.
+	Receive Operation = "receive"
+	Fetch   Operation = "fetch"
+	Part    Operation = "part"
 	// Lock takes a lock.
 	Lock Operation = "lock"
 	// Unlock releases one, or breaks another's.
@@ -72,6 +77,9 @@ var needs = map[Operation]int{
 	Verify:   rank[serverconfig.ScopeWrite],
 	Complete: rank[serverconfig.ScopeWrite],
 	Abort:    rank[serverconfig.ScopeWrite],
+	Receive:  rank[serverconfig.ScopeWrite],
+	Fetch:    rank[serverconfig.ScopeRead],
+	Part:     rank[serverconfig.ScopeWrite],
 
 	Lock:        rank[serverconfig.ScopeWrite],
 	Unlock:      rank[serverconfig.ScopeWrite],
@@ -87,6 +95,9 @@ var redeems = map[Operation][]token.Operation{
 	Verify:   {token.OperationVerify, token.OperationComplete},
 	Complete: {token.OperationComplete},
 	Abort:    {token.OperationAbort},
+	Receive:  {token.OperationReceive},
+	Fetch:    {token.OperationFetch},
+	Part:     {token.OperationPart},
 }
 
 // Decide returns the verdict on an operation on objects, or on the repository as

@@ -26,6 +26,7 @@ func (w *Writer) Finish(ctx context.Context) (objectstore.Info, error) {
 		}
 	}
 	if err == nil {
+		w.info = &info
 		w.tidy(ctx)
 	}
 	return info, err

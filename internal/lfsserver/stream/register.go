@@ -48,8 +48,7 @@ type Register struct {
 	CompletingAt time.Time `json:"completingAt,omitzero"`
 	// Dead: it is being thrown away.
 	Dead bool `json:"dead,omitempty"`
-	// By is who began it, for people.
-	By        string    `json:"by"`
+	// CreatedAt is for people.
 	CreatedAt time.Time `json:"createdAt"`
 }
 

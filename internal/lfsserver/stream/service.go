@@ -26,10 +26,9 @@ type Service struct {
 type Target struct {
 	OID  string
 	Size int64
-	// Client is the key that the upload is registered under, By the principal's
-	// name for people. Two clients never share an upload: one could spoil the
-	// other's.
-	Client, By string
+	// Client is the key that the upload is registered under. Two principals never
+	// share an upload: one could spoil the other's.
+	Client string
 }
 
 // Offset is where the next Open has to begin, in bytes; Size when the object is

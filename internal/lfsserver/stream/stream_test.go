@@ -63,7 +63,7 @@ func random(n int) string {
 }
 
 func target(content string) stream.Target {
-	return stream.Target{OID: lfstest.OID(content), Size: int64(len(content)), Client: "c1", By: "token:one"}
+	return stream.Target{OID: lfstest.OID(content), Size: int64(len(content)), Client: "c1"}
 }
 
 // request sends bytes as one request does, and finishes where it can.

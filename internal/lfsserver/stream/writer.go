@@ -70,7 +70,7 @@ func (s *Service) Restart(ctx context.Context, t Target) (*Writer, error) {
 // register of a new upload; it is written with its first piece.
 func (s *Service) register(t Target) *entry {
 	return &entry{key: s.Prefix.Stream(t.OID, t.Client), Register: &Register{
-		ID: newID(), OID: t.OID, Size: t.Size, Next: 1, By: t.By, CreatedAt: s.Now().UTC().Truncate(time.Second),
+		ID: newID(), OID: t.OID, Size: t.Size, Next: 1, CreatedAt: s.Now().UTC().Truncate(time.Second),
 	}}
 }
 

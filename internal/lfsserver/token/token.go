@@ -32,6 +32,12 @@ const (
 	OperationComplete Operation = 2
 	// OperationAbort allows to throw a multipart upload away.
 	OperationAbort Operation = 3
+	// OperationReceive allows to send an object to this server.
+	OperationReceive Operation = 8
+	// OperationFetch allows to download an object from this server.
+	OperationFetch Operation = 9
+	// OperationPart allows to send parts of a multipart upload to this server.
+	OperationPart Operation = 10
 )
 
 // Claims say what a token is for. All of them are checked by whoever redeems it.
@@ -45,7 +51,8 @@ type Claims struct {
 	Size int64
 	// Expires to the second.
 	Expires time.Time
-	// Upload names the registered multipart upload, empty where there is none.
+	// Upload names the registered multipart upload, or the client whose object the
+	// server receives; empty where there is none.
 	// How far that has come is never in here: the store knows.
 	Upload string
 	// By names what let in whoever the token was made for (auth.Identity.Grantor).

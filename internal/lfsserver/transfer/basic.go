@@ -3,6 +3,8 @@ package transfer
 import (
 	"context"
 	"time"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 )
 
 // NameBasic is the transfer that every client knows.
@@ -11,9 +13,10 @@ const NameBasic = "basic"
 // MaxSinglePut is the largest object in bytes that S3 takes in one PUT.
 const MaxSinglePut = 5 << 30
 
-// Basic moves an object by one PUT or GET straight between client and store
-// (git-lfs, docs/api/basic-transfers.md). The store refuses an upload that is
-// not what the OID says; verify then only asks whether it has arrived.
+// Basic moves an object by one PUT or GET (git-lfs,
+// docs/api/basic-transfers.md), straight between client and store where that can
+// be: not above what the store takes in one PUT. An upload that is not what the
+// OID says is refused; verify then only asks whether it has arrived.
 type Basic struct{}
 
 var _ Dialect = Basic{}
@@ -33,7 +36,7 @@ func (Basic) Name() string { return NameBasic }
 func (Basic) Label() string { return NameBasic }
 
 // MaxUpload implements Dialect.
-func (Basic) MaxUpload() int64 { return MaxSinglePut }
+func (Basic) MaxUpload() int64 { return objectstore.MaxObjectSize }
 
 // Upload implements Dialect.
 func (Basic) Upload(_ context.Context, s Session, o Object) (any, error) {

@@ -63,6 +63,7 @@ type Rules struct {
 //	override            what it says, for the clients that can
 //	giftless's client   giftless
 //	git-lfs + agent     Hugging Face, above the threshold
+//	git-lfs + tus       tus, above the threshold
 //	others + multipart  Hugging Face and proposal at once, above the threshold
 //	others + multipart  small objects: bare where the store checks them, else one part
 //	all others          basic: git-lfs runs whatever it did not offer as basic,
@@ -78,6 +79,8 @@ func (r Rules) ForUpload(o Offer) Dialect {
 		return Giftless{Proposal{sizes: z}}
 	case git && o.Has(NameMultipart) && above:
 		return HuggingFace{sizes: z}
+	case git && o.Has(NameTus) && above:
+		return Tus{}
 	case !git && o.Has(NameMultipart) && (above || !r.QuerySHA256):
 		return Superset{sizes: z}
 	case !git && o.Has(NameMultipart):

@@ -4,8 +4,8 @@ import "context"
 
 // Proposal is the multipart-HTTP proposal (git-lfs pull request 4438): parts in an
 // array, without those that are there already; verify, which finishes the upload;
-// abort. No want_digest: parts go to the store, which would not look at a Digest
-// header.
+// abort. want_digest only where parts come through this server: the store would
+// not look at a Digest header.
 type Proposal struct {
 	sizes
 	downloads
@@ -26,6 +26,8 @@ type partAction struct {
 	Size      int64  `json:"size"`
 	Method    string `json:"method"`
 	ExpiresIn int64  `json:"expires_in"`
+	// WantDigest as in RFC 3230.
+	WantDigest string `json:"want_digest,omitempty"`
 }
 
 // verifyAction has parameters that the client sends back as they are.
@@ -61,7 +63,7 @@ func partsOf(m *Multipart, life int64) *proposalActions {
 	}
 	for _, p := range m.Parts {
 		if !p.Done {
-			a.Parts = append(a.Parts, partAction{Href: p.URL, Pos: p.Pos, Size: p.Size, Method: "PUT", ExpiresIn: life})
+			a.Parts = append(a.Parts, partAction{Href: p.URL, Pos: p.Pos, Size: p.Size, Method: "PUT", ExpiresIn: life, WantDigest: m.WantDigest})
 		}
 	}
 	return a

@@ -28,13 +28,16 @@ type Action struct {
 
 // Session is what a dialect works with during one batch.
 type Session interface {
-	// Admit grants an upload whose content the store itself checks.
+	// Admit grants an upload by one PUT whose content is checked: by the store
+	// itself, or by this server on its way there.
 	Admit(o Object, expires time.Duration) (objectstore.Upload, error)
 	// Fetch returns a URL that downloads the object.
 	Fetch(o Object, expires time.Duration) (string, error)
 	// AdmitBare is Admit for clients that send no headers of ours. It fails where
-	// the store does not check such uploads (Rules.QuerySHA256).
+	// nobody checks such uploads (Rules.QuerySHA256).
 	AdmitBare(o Object, expires time.Duration) (objectstore.Upload, error)
+	// Resumable returns the link of an upload by tus to this server.
+	Resumable(o Object, expires time.Duration) (string, error)
 	// Verify returns the action that asks whether the object has arrived.
 	Verify(o Object, expires time.Duration) (*Action, error)
 	// Begin returns the multipart upload of an object: the one that this client
@@ -50,6 +53,9 @@ type Multipart struct {
 	PartSize int64
 	// Parts of the object, all of them, in order; none of an empty object.
 	Parts []Part
+	// WantDigest lists the digests that whoever takes the parts would check, in the
+	// form of RFC 3230; empty where nobody does.
+	WantDigest string
 	// Complete takes one POST without credentials and finishes the upload.
 	Complete string
 	// Verify does the same for clients that call it so, with a token in its

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -146,6 +147,21 @@ func (s *Service) Look(ctx context.Context, oid string, ref Ref) (*Upload, error
 		return nil, err
 	}
 	return s.look(ctx, ref.Client, r.Register)
+}
+
+// Find is Look without a look at the parts.
+func (s *Service) Find(ctx context.Context, oid string, ref Ref) (*Register, error) {
+	r, err := s.find(ctx, oid, ref)
+	return r.Register, err
+}
+
+// PutPart writes a part that came through this server. It is proven with the rest.
+func (s *Service) PutPart(ctx context.Context, r *Register, number int, body io.Reader, size int64) (objectstore.Part, error) {
+	p, err := s.Store.PutPart(ctx, s.Prefix.Staging(r.ID), r.UploadID, number, body, size)
+	if errors.Is(err, objectstore.ErrNotFound) {
+		err = ErrNone
+	}
+	return p, err
 }
 
 // Abort throws an upload away. One that is gone is no error.
