@@ -46,18 +46,23 @@ func (o *hfObject) part(pos, size int64) io.Reader {
 	return io.MultiReader(readers...)
 }
 
-// newHFObject is another one each time, so that nothing is there already.
-func newHFObject() *hfObject {
+// newHFObject is another one each time, of that many bytes, so that nothing is
+// there already.
+func newHFObject(size int64) *hfObject {
 	o := &hfObject{block: make([]byte, hfBlock)}
 	var seed [32]byte
 	for i := range seed {
 		seed[i] = byte(rand.Uint32())
 	}
 	_, _ = rand.NewChaCha8(seed).Read(o.block)
+	return o.shorter(size)
+}
+
+// shorter is the object that has the first bytes of o.
+func (o *hfObject) shorter(size int64) *hfObject {
 	h := sha256.New()
-	_, _ = io.Copy(h, o.part(0, hfSize))
-	o.oid = hex.EncodeToString(h.Sum(nil))
-	return o
+	_, _ = io.Copy(h, o.part(0, size))
+	return &hfObject{block: o.block, oid: hex.EncodeToString(h.Sum(nil))}
 }
 
 // hfMultipart compares an upload of 2 GiB as Hugging Face's clients do it, with
@@ -70,7 +75,7 @@ func hfMultipart(ctx context.Context, r *rig) error {
 	}
 	defer s.stop()
 	defer r.shared.drop(s.bucket)
-	o := newHFObject()
+	o := newHFObject(hfSize)
 	ratios, err := interleaved(rounds, func(int) (float64, error) {
 		took, err := seconds(func() error { return s.hfUpload(ctx, o) })
 		r.say("2 GiB as Hugging Face uploads it: %.2f s", took)

@@ -5,6 +5,7 @@
 //	bars transfers [PART…]   the transfers against a reference server; needs no cluster
 //	bars access [PART…]   locks, identities, load; needs no cluster
 //	bars gc [PART…]   garbage collection at scale; needs no cluster
+//	bars relay LISTEN PUT GET   a bare relay between two links and whoever asks
 //	bars time NAME COMMAND…   how long a command takes, in seconds
 //
 // Progress goes to standard error, so that standard output holds only bars.
@@ -34,6 +35,8 @@ func main() {
 		err = access(ctx, os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "gc":
 		err = gc(ctx, os.Args[2:])
+	case len(os.Args) == 5 && os.Args[1] == "relay":
+		err = relay(ctx, os.Args[2], os.Args[3], os.Args[4])
 	case len(os.Args) > 3 && os.Args[1] == "time":
 		err = timeCommand(ctx, os.Args[2], os.Args[3:])
 	}

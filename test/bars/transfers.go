@@ -22,6 +22,7 @@ var transferParts = []rigPart{
 	{"presign", presignParts},
 	{"push", pushTimes},
 	{"hf", hfMultipart},
+	{"proxy", proxy},
 	{"conformance", conformance},
 	{"content", content},
 }
