@@ -1,6 +1,7 @@
 package lfsserver
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,28 @@ func FuzzHost(f *testing.F) {
 		}
 		if want := listed[strings.ToLower(host)]; base != want {
 			t.Errorf("host %q: links to %q, want %q", host, base, want)
+		}
+	})
+}
+
+// FuzzDigest: what a Digest header claims is a digest of its algorithm, or refused.
+func FuzzDigest(f *testing.F) {
+	sum := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	for _, h := range []string{"", "sha-256=" + sum, "SHA-256=" + sum + ",md5=x", "sha-512=" + sum, "sha-256", ",,=,", "sha-256==" + sum} {
+		f.Add(h)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		digests, err := parseDigests([]string{header})
+		if err != nil {
+			if len(digests) > 0 || len(err.Error()) > 200 {
+				t.Errorf("%q: %d digests and %v", header, len(digests), err)
+			}
+			return
+		}
+		for _, d := range digests {
+			if len(d.want) != d.hash.Size() {
+				t.Errorf("%q: a digest of %d bytes", header, len(d.want))
+			}
 		}
 	})
 }

@@ -106,7 +106,8 @@ func TestTus(t *testing.T) {
 func TestTusRefuses(t *testing.T) {
 	t.Parallel()
 	s := startSplitting(t, "Auto")
-	later := replicaOf(t, s, lfstest.WithOptions(func(o *lfsserver.Options) {
+	// Not ready on a store that refuses links of tomorrow.
+	later := replicaOf(t, s, lfstest.NotReady(), lfstest.WithOptions(func(o *lfsserver.Options) {
 		o.Now = func() time.Time { return time.Now().Add(24 * time.Hour) }
 	}))
 	c := content(2 << 20)
