@@ -23,7 +23,7 @@ const (
 	// as one takes to be served.
 	leastWait, mostWait = 5 * time.Millisecond, 2 * time.Second
 	// mostRetryAfter is the longest time to come back.
-	mostRetryAfter = 5 * time.Minute
+	mostRetryAfter = 2 * time.Minute
 )
 
 // OverloadedError: not now. Its text is fit for clients.
