@@ -44,6 +44,7 @@ var routes = []route{
 	{name: "locks", path: "locks/verify", methods: []string{http.MethodPost}, handle: (*Server).verifyLocks},
 	{name: "locks", path: "locks/", methods: []string{http.MethodPost}, handle: (*Server).unlock},
 	{name: "gc", path: "gc", methods: []string{http.MethodGet, http.MethodPost}, handle: (*Server).gc},
+	{name: "page", path: "", bare: true, methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}, handle: (*Server).page},
 	{name: "gitattributes", path: ".gitattributes", methods: []string{http.MethodGet, http.MethodHead}, handle: (*Server).gitattributes},
 	{name: "lfsconfig", path: ".lfsconfig", methods: []string{http.MethodGet, http.MethodHead}, handle: (*Server).lfsconfig},
 	{name: "preupload", path: "preupload/", hub: true, methods: []string{http.MethodPost}, handle: (*Server).preupload},
@@ -114,8 +115,12 @@ func locate(path string, repo serverconfig.Repository) (p place, ok bool) {
 		return p, false
 	}
 	rest = strings.TrimPrefix(rest, ".git")
-	if rest, ok = strings.CutPrefix(rest, "/"); !ok {
+	rest, slash := strings.CutPrefix(rest, "/")
+	if !slash && rest != "" {
 		return p, false
+	}
+	if rest == "info/lfs" {
+		rest += "/"
 	}
 	p.below, p.lfs = strings.CutPrefix(rest, "info/lfs/")
 	return p, true
