@@ -5,6 +5,7 @@
 #   clients  that, and other people's clients, for "make test-clients"
 #   cluster  that, and what a Kubernetes node is made of
 #   model    what explores the model of garbage collection
+#   browser  what looks at the page for people
 #
 # A program that is there is left alone, whoever installed it, so this works on
 # any Linux that has them all. What is missing is installed from Debian packages
@@ -37,6 +38,9 @@ ip                                        iproute2
 mount                                     mount
 curl                                      curl
 jq                                        jq
+'
+BROWSER_SET='
+chromium                                  chromium
 '
 
 # present NAME: is this program (or file) here? sbin is not on everybody's PATH.
@@ -86,7 +90,8 @@ test) set_=$TEST_SET ;;
 clients) set_=$CLIENTS_SET ;;
 cluster) set_=$CLUSTER_SET ;;
 model) set_=$MODEL_SET ;;
-*) echo "usage: hack/apt.sh test|clients|cluster|model" >&2; exit 2 ;;
+browser) set_=$BROWSER_SET ;;
+*) echo "usage: hack/apt.sh test|clients|cluster|model|browser" >&2; exit 2 ;;
 esac
 
 mapfile -t packages < <(missing_packages "$set_")

@@ -39,6 +39,7 @@ describe() {
 	git-lfs-test-server-api) dir=hack/gitlfs pkg=github.com/git-lfs/git-lfs/v3/t/$1 ;;
 	gitserver | pause | mkimage) dir=hack/images pkg=./$1 ;;
 	cluster) dir=hack/cluster pkg=. ;;
+	pagecheck) dir=hack/browser pkg=. ;;
 	controller-gen) dir=hack/tools pkg=sigs.k8s.io/controller-tools/cmd/controller-gen takes="about a minute, the first time" ;;
 	golangci-lint) dir=hack/tools pkg=./golangci-lint takes="about 5 minutes, the first time" ;;
 	*) die "no tool named $1; there are: ${TOOLS[*]}" ;;

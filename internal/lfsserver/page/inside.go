@@ -18,7 +18,7 @@ func (d document) glance() g.Node {
 	if in == nil {
 		return nil
 	}
-	stored, counted := g.Node(h.Span(h.Class("soft"), g.Text("counting"))), g.Group{}
+	stored, counted := h.Span(h.Class("soft"), g.Text("counting")), g.Group{}
 	if u := in.Usage; u != nil {
 		stored, counted = volume(u.Bytes), mixed([]any{count(u.Objects, "object"), ", counted ", d.when(u.CountedAt), "; "})
 	}
@@ -26,7 +26,7 @@ func (d document) glance() g.Node {
 	if in.Quota > 0 {
 		quota = mixed([]any{"quota ", volume(in.Quota)})
 	}
-	ended, ran := g.Node(h.Span(h.Class("soft"), g.Text("no run yet"))), g.Group{}
+	ended, ran := h.Span(h.Class("soft"), g.Text("no run yet")), g.Group{}
 	if in.GC != nil {
 		ended, ran = outcome(in.GC), mixed([]any{d.when(in.GC.FinishedAt), ", "})
 	}

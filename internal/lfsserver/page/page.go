@@ -119,7 +119,7 @@ func (d document) signIn() g.Node {
 		title, whose = "See policy, usage, locks", "They are for those who may download. "
 	}
 	wrong := d.SignInProblem != ""
-	return section("signin", title, h.FormEl(h.Method("post"), h.Action(d.Path),
+	return section("signin", title, h.Form(h.Method("post"), h.Action(d.Path),
 		para(whose+"The token is looked at once, for one answer; this site sets no cookie and keeps nothing."),
 		g.If(wrong, h.P(h.Class("note bad"), h.ID("problem"), h.Role("alert"), g.Text(d.SignInProblem))),
 		h.Label(h.For("token"), g.Text("Access token")),
