@@ -59,6 +59,8 @@ func (s *Server) page(c *call) error {
 		v.Inside = s.inside(c, id, v.URL)
 		if err := s.serving(c); err != nil {
 			v.Notice = toStatus(err).message
+		} else if c.config.Policy.ReadOnly {
+			v.Notice = errReadOnly.message
 		}
 	}
 	h := c.w.Header()

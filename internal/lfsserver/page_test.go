@@ -215,6 +215,17 @@ func TestPageInTrouble(t *testing.T) {
 	}
 }
 
+// TestPageReadOnly: whoever may download learns why pushes are refused.
+func TestPageReadOnly(t *testing.T) {
+	t.Parallel()
+	s := lfstest.Start(t, assets.SharedStore(t), lfstest.WithConfig(func(c *serverconfig.Config) { c.Policy.ReadOnly = true }))
+	for token, want := range map[string]bool{"": false, lfstest.ReadToken: true} {
+		if _, body := browse(t, s, "/team-a/models", token); strings.Contains(body, "read-only at the moment") != want {
+			t.Errorf("token %q: shown %v, want %v", token, !want, want)
+		}
+	}
+}
+
 // TestPageEscapes: what others wrote is text.
 func TestPageEscapes(t *testing.T) {
 	t.Parallel()
