@@ -126,7 +126,7 @@ func TestPolicyRoutesBadInput(t *testing.T) {
 		"a folder":                    {"POST", "preupload/main", write, file("a/"), 400, "files[0].path"},
 		"NUL":                         {"POST", "preupload/main", write, `{"files":[{"path":"a\u0000b","size":1}]}`, 400, "files[0].path"},
 		"too long":                    {"POST", "preupload/main", write, file(strings.Repeat("a", 4097)), 400, "files[0].path"},
-		"too deep":                    {"POST", "preupload/main", write, file(strings.Repeat("a/", 100) + "b"), 400, "files[0].path"},
+		"too deep":                    {"POST", "preupload/main", write, file(strings.Repeat("a/", 50) + "b"), 400, "files[0].path"},
 		"too many files":              {"POST", "preupload/main", write, many, 413, "1000 files"},
 		"too many lines":              {"POST", "preupload/main", write, `{"gitIgnore":"` + strings.Repeat(`a\n`, 1001) + `"}`, 413, "1000 lines"},
 		"too large":                   {"POST", "preupload/main", write, `{"files":"` + strings.Repeat("a", 3<<20) + `"}`, 413, "too large"},

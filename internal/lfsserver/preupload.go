@@ -7,10 +7,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
-
 	"github.com/lfs-operator/lfs-operator/internal/gc/pointer"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/gitignore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
@@ -22,7 +21,7 @@ const (
 	maxPreuploadBody    = maxPreuploadFiles * 2048
 	maxPreuploadIgnores = 1000
 	// Each folder of a path is compared with each line of a .gitignore.
-	maxPreuploadPath, maxPreuploadDepth = 4096, 100
+	maxPreuploadPath, maxPreuploadDepth = 4096, 50
 )
 
 // preuploadRequest asks which files of a commit belong in LFS. "oid" and
@@ -70,12 +69,12 @@ func (s *Server) preupload(c *call) error {
 		return err
 	}
 	c.info.operation, c.info.objects = "preupload", len(req.Files)
-	ignored := ignores(req.GitIgnore)
+	list := gitignore.Parse(req.GitIgnore)
 	answer := preuploadAnswer{Files: make([]preuploadVerdict, len(req.Files))}
 	for i, f := range req.Files {
 		answer.Files[i] = preuploadVerdict{
 			Path: f.Path, UploadMode: f.mode(c.config.Policy),
-			ShouldIgnore: ignored.Match(strings.Split(f.Path, "/"), false),
+			ShouldIgnore: list.Ignores(f.Path),
 		}
 	}
 	c.w.Header().Set("Content-Type", "application/json")
@@ -124,16 +123,4 @@ func (f preuploadFile) mode(p serverconfig.Policy) string {
 		return "lfs"
 	}
 	return "regular"
-}
-
-// ignores reads a .gitignore of the repository's top folder.
-func ignores(content string) gitignore.Matcher {
-	var patterns []gitignore.Pattern
-	for line := range strings.Lines(content) {
-		line = strings.TrimRight(line, "\r\n")
-		if strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#") {
-			patterns = append(patterns, gitignore.ParsePattern(line, nil))
-		}
-	}
-	return gitignore.NewMatcher(patterns)
 }
