@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,10 @@ func asks(x lfstest.Object) map[string][]question {
 // pathAsks are the routes whose secret stands in the path, in the order of
 // identity.path.
 var pathAsks = []string{"POST verify/", "POST complete/", "GET complete/", "DELETE uploads/"}
+
+// pageAsks are the page for people, which is there for everybody; what stands in
+// it for whom is TestPageForWhom's.
+var pageAsks = []string{"GET ", "HEAD ", "POST "}
 
 // adminAsks are those of the admin port, in the order of identity.admin.
 var adminAsks = []string{
@@ -144,7 +149,7 @@ func (m *matrix) everyRouteHasAnEntry() {
 	for route := range asks(m.x) {
 		known[route] = true
 	}
-	for _, route := range append(pathAsks, adminAsks...) {
+	for _, route := range slices.Concat(pathAsks, pageAsks, adminAsks) {
 		known[route] = true
 	}
 	for _, route := range append(lfsserver.Routes(), lfsserver.AdminRoutes()...) {
