@@ -44,6 +44,8 @@ type LFSStoreReconciler struct {
 	Watched func(namespace string) bool
 	// Clock tells the time.
 	Clock clock.PassiveClock
+
+	memory memory
 }
 
 // +kubebuilder:rbac:groups=lfs-operator.dev,resources=lfsstores/status,verbs=update
@@ -67,7 +69,15 @@ func (p *storePass) again(d time.Duration) {
 func (r *LFSStoreReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	live := &v1alpha1.LFSStore{}
 	if err := r.Get(ctx, req.NamespacedName, live); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.memory.forget(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.memory.of(req.NamespacedName, live.UID).stale(live.ResourceVersion) {
+		// The answer of a probe that has been taken is not in the cache yet;
+		// without it the store would be probed again.
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
 	if live.DeletionTimestamp != nil || !r.Watched(live.Spec.ServerNamespace) {
 		return ctrl.Result{}, nil // on its way out, or another operator's
@@ -87,6 +97,7 @@ func (r *LFSStoreReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	} else if err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	r.memory.of(req.NamespacedName, live.UID).version = p.store.ResourceVersion
 	r.tell(p)
 	return ctrl.Result{RequeueAfter: p.next}, nil
 }
