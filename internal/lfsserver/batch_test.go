@@ -79,7 +79,7 @@ func TestEachObject(t *testing.T) {
 	s := lfstest.Start(t, assets.SharedStore(t))
 	there := s.Upload("something that is there")
 	absent := lfstest.ObjectOf("something that is not")
-	const tooLarge = 5<<30 + 1
+	const abovePut, tooLarge = 5<<30 + 1, 5<<40 + 1
 	for name, tc := range map[string]struct {
 		operation, object, message string
 		code                       int
@@ -90,7 +90,8 @@ func TestEachObject(t *testing.T) {
 		"upload of nothing at all":          {operation: "upload", object: object(lfstest.OID(""), 0), actions: []string{"upload", "verify"}},
 		"upload of what has another size":   {operation: "upload", object: object(there.OID, 1), code: 422, message: "stored already"},
 		"upload of the largest":             {operation: "upload", object: object(zeros, 5<<30), actions: []string{"upload", "verify"}},
-		"upload of what is too large":       {operation: "upload", object: object(zeros, tooLarge), code: 422, message: "multipart"},
+		"upload of more than one PUT takes": {operation: "upload", object: object(zeros, abovePut), actions: []string{"upload", "verify"}},
+		"upload of what is too large":       {operation: "upload", object: object(zeros, tooLarge), code: 422, message: "5497558138880"},
 		"upload with a short OID":           {operation: "upload", object: object("abc", 1), code: 422, message: "oid"},
 		"upload with an upper-case OID":     {operation: "upload", object: object(strings.Repeat("A", 64), 1), code: 422, message: "oid"},
 		"upload with a path for an OID":     {operation: "upload", object: object("../../"+zeros[6:], 1), code: 422, message: "oid"},
@@ -157,6 +158,9 @@ func checkAction(t *testing.T, s *lfstest.Server, name string, a lfstest.Action)
 	}
 	switch name {
 	case "upload":
+		if strings.HasPrefix(a.Href, s.Root()+"/content/") {
+			return // the server itself looks at what comes
+		}
 		if a.Header["x-amz-checksum-sha256"] == "" || !signs(u, "content-length", "x-amz-checksum-sha256") {
 			t.Errorf("the upload is not bound to its content: %+v", a)
 		}

@@ -21,7 +21,8 @@ import (
 )
 
 // Columns of the table of verdicts. Each letter is what one group of requests is
-// answered: + for anything but a refusal, 1 for 401, 3 for 403, 9 for 429.
+// answered: + for anything but a refusal, 1 for 401, 3 for 403, 9 for 429. Of
+// links: 4 for 404 and 0 for 410.
 const (
 	colDownload  = iota // a batch that downloads object x
 	colRepoRead         // what is about the repository and no object
@@ -35,11 +36,11 @@ const (
 
 // question is a request to a route.
 type question struct {
-	// method and path below the root, or below the hub's.
-	method, path string
-	hub          bool
-	body         any
-	column       int
+	// path below the root, or below the hub's.
+	path   string
+	hub    bool
+	body   any
+	column int
 }
 
 // asks of every route that is asked with credentials in the header; the key is
@@ -76,6 +77,14 @@ func asks(x lfstest.Object) map[string][]question {
 // identity.path.
 var pathAsks = []string{"POST verify/", "POST complete/", "GET complete/", "DELETE uploads/"}
 
+// linkAsks are the routes of links that stand for themselves, in the order of
+// identity.links: one that is no good does not exist, and one whose time is over
+// is gone. Nobody is asked for credentials there.
+var linkAsks = []struct{ route, suffix string }{
+	{"PUT parts/", "/1"}, {"GET content/", ""}, {"HEAD content/", ""}, {"PUT content/", ""},
+	{"HEAD tus/", ""}, {"PATCH tus/", ""}, {"DELETE tus/", ""}, {"POST tus/", ""},
+}
+
 // pageAsks are the page for people, which is there for everybody; what stands in
 // it for whom is TestPageForWhom's.
 var pageAsks = []string{"GET ", "HEAD ", "POST "}
@@ -91,8 +100,8 @@ var adminAsks = []string{
 type identity struct {
 	name, secret string
 	// how the secret is sent; Bearer unless set.
-	how                       func(string) string
-	closed, open, path, admin string
+	how                              func(string) string
+	closed, open, path, links, admin string
 }
 
 // Rows that many share.
@@ -103,6 +112,9 @@ const (
 	writes   = "+++++++3"
 	reads    = "+++33333"
 	readable = "+++33333" // by a name without a scope, where everybody may read
+
+	noLink    = "44444444"
+	otherLink = "33333333" // one that was made for something else
 )
 
 func bearer(secret string) string { return "Bearer " + secret }
@@ -135,6 +147,8 @@ type matrix struct {
 	closed, open *lfstest.Server
 	cluster      *cluster
 	x            lfstest.Object
+	// made is the verify token that a batch gave for x, before x was there.
+	made         string
 	keys         *token.Keyring
 	secrets      []string
 	cases, wrong int
@@ -148,6 +162,9 @@ func (m *matrix) everyRouteHasAnEntry() {
 	known := map[string]bool{}
 	for route := range asks(m.x) {
 		known[route] = true
+	}
+	for _, ask := range linkAsks {
+		known[ask.route] = true
 	}
 	for _, route := range slices.Concat(pathAsks, pageAsks, adminAsks) {
 		known[route] = true
@@ -195,6 +212,9 @@ func (m *matrix) check(id identity) {
 		method, path, _ := strings.Cut(route, " ")
 		m.expect(id.name+" in the path", route, m.send(m.closed, method, m.closed.Root()+"/"+path+url.PathEscape(id.secret), "", nil), id.path[i:i+1])
 	}
+	for i, ask := range linkAsks {
+		m.expectLink(id, ask.route, m.askLink(ask.route, url.PathEscape(id.secret)+ask.suffix), id.links[i:i+1])
+	}
 	for i, route := range adminAsks {
 		method, path, _ := strings.Cut(route, " ")
 		got := m.send(m.closed, method, m.closed.Admin+strings.ReplaceAll(path, "{run}", "run-1"), authorization, map[string]any{})
@@ -208,6 +228,32 @@ func (m *matrix) url(s *lfstest.Server, a question) string {
 		return s.URL + "/api/models/" + r.Namespace + "/" + r.Name + "/" + a.path
 	}
 	return s.Root() + "/" + a.path
+}
+
+// askLink asks as clients of tus do, which other routes do not mind.
+func (m *matrix) askLink(route, tail string) int {
+	m.t.Helper()
+	method, path, _ := strings.Cut(route, " ")
+	req, err := http.NewRequestWithContext(m.t.Context(), method, m.closed.Root()+"/"+path+tail, nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	req.Header.Set("Tus-Resumable", "1.0.0")
+	req.Header.Set("X-HTTP-Method-Override", http.MethodHead)
+	resp, _ := m.closed.Do(req)
+	return resp.StatusCode
+}
+
+// expectLink is expect, where 404 and 410 are refusals.
+func (m *matrix) expectLink(id identity, route string, status int, want string) {
+	m.t.Helper()
+	if letter := map[int]string{http.StatusNotFound: "4", http.StatusGone: "0"}[status]; letter != "" && letter == want {
+		m.cases++
+		return
+	} else if letter != "" {
+		status = http.StatusInternalServerError
+	}
+	m.expect(id.name+" as a link", route, status, want)
 }
 
 func (m *matrix) send(s *lfstest.Server, method, target, authorization string, body any) int {
@@ -268,6 +314,8 @@ func newMatrix(t *testing.T) *matrix {
 		c.Access.AnonymousRead, c.SigningKeys, c.Repository.UID = true, m.closed.Config.SigningKeys, m.closed.Config.Repository.UID
 	}), lfstest.WithFile("keys/k1", m.closed.ReadFile("keys/k1")))...)
 	m.keys = token.NewKeyring([]token.Key{{ID: "k1", Secret: []byte(m.closed.ReadFile("keys/k1"))}}, "k1")
+	m.made = m.closed.Batch("upload", m.x)[0].Actions["verify"].Header["Authorization"]
+	m.closed.Upload("object x")
 	for name, verb := range map[string]string{"puller": "pull", "pusher": "push", "chief": "admin", "nobody": ""} {
 		m.cluster.serviceAccount(name)
 		if verb != "" {

@@ -22,6 +22,9 @@ func (m *matrix) identities() []identity {
 		if rows[i].path == "" {
 			rows[i].path = "1111" // links take action tokens only
 		}
+		if rows[i].links == "" {
+			rows[i].links = noLink
+		}
 		if rows[i].admin == "" {
 			rows[i].admin = "111+++" // the admin port knows two tokens of its own
 		}
@@ -126,7 +129,7 @@ func (m *matrix) webTokens() []identity {
 
 func (m *matrix) actionTokens() []identity {
 	verify, finish, abort := m.action(token.OperationVerify, nil), m.action(token.OperationComplete, nil), m.action(token.OperationAbort, nil)
-	made := m.closed.Batch("upload", m.x)[0].Actions["verify"].Header["Authorization"]
+	receive, fetch, part := m.action(token.OperationReceive, nil), m.action(token.OperationFetch, nil), m.action(token.OperationPart, nil)
 	// What is good for x is replayed for another object by the requests' bodies.
 	other := func(c *token.Claims) { c.OID = lfstest.OID("y") }
 	foreign := func(c *token.Claims) { c.Repository = "another" }
@@ -134,27 +137,36 @@ func (m *matrix) actionTokens() []identity {
 	gone := func(c *token.Claims) { c.By = "token:gone" }
 	lesser := func(c *token.Claims) { c.By = "token:reader" }
 	rows := []identity{
-		{name: "verify token of a batch", secret: strings.TrimPrefix(made, "Bearer "), closed: "33333+33", open: "33333+33", path: "+333"},
-		{name: "verify token", secret: verify, closed: "33333+33", open: "33333+33", path: "+333"},
-		{name: "verify token, again", secret: verify, closed: "33333+33", open: "33333+33", path: "+333"},
-		{name: "verify token as password", secret: verify, how: lfstest.Basic, closed: unknown, open: unknown, path: "+333"},
-		{name: "complete token", secret: finish, closed: "33333++3", open: "33333++3", path: "+++3"},
-		{name: "abort token", secret: abort, closed: denied, open: denied, path: "333+"},
-		{name: "verify token of another object", secret: m.action(token.OperationVerify, other), closed: denied, open: denied, path: "+333"},
-		{name: "complete token of another object", secret: m.action(token.OperationComplete, other), closed: denied, open: denied, path: "+++3"},
-		{name: "verify token that ServiceAccounts were given", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "kubernetes" }), closed: "33333+33", open: "33333+33", path: "+333"},
-		{name: "verify token that an issuer's job was given", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "jwt:forge" }), closed: "33333+33", open: "33333+33", path: "+333"},
-		{name: "verify token of an issuer that was taken away", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "jwt:gone" }), closed: denied, open: denied, path: "3333"},
-		{name: "action token of no known operation", secret: m.action(9, nil), closed: denied, open: denied, path: "3333"},
+		{name: "verify token of a batch", secret: strings.TrimPrefix(m.made, "Bearer "), closed: "33333+33", open: "33333+33", links: otherLink, path: "+333"},
+		{name: "verify token", secret: verify, closed: "33333+33", open: "33333+33", links: otherLink, path: "+333"},
+		{name: "verify token, again", secret: verify, closed: "33333+33", open: "33333+33", links: otherLink, path: "+333"},
+		{name: "verify token as password", secret: verify, how: lfstest.Basic, closed: unknown, open: unknown, links: otherLink, path: "+333"},
+		{name: "complete token", secret: finish, closed: "33333++3", open: "33333++3", links: otherLink, path: "+++3"},
+		{name: "abort token", secret: abort, closed: denied, open: denied, links: otherLink, path: "333+"},
+		{name: "verify token of another object", secret: m.action(token.OperationVerify, other), closed: denied, open: denied, links: otherLink, path: "+333"},
+		{name: "complete token of another object", secret: m.action(token.OperationComplete, other), closed: denied, open: denied, links: otherLink, path: "+++3"},
+		{name: "verify token that ServiceAccounts were given", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "kubernetes" }), closed: "33333+33", open: "33333+33", links: otherLink, path: "+333"},
+		{name: "verify token that an issuer's job was given", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "jwt:forge" }), closed: "33333+33", open: "33333+33", links: otherLink, path: "+333"},
+		{name: "verify token of an issuer that was taken away", secret: m.action(token.OperationVerify, func(c *token.Claims) { c.By = "jwt:gone" }), closed: denied, open: denied, links: otherLink, path: "3333"},
+		{name: "link to send x", secret: receive, closed: denied, open: denied, path: "3333", links: "333+++++"},
+		{name: "link to download x", secret: fetch, closed: denied, open: denied, path: "3333", links: "3++33333"},
+		{name: "link to download x, of a token that only reads", secret: m.action(token.OperationFetch, lesser), closed: denied, open: denied, path: "3333", links: "3++33333"},
+		{name: "link to send parts of x", secret: part, closed: denied, open: denied, path: "3333", links: "43333333"}, // no such upload
+		{name: "action token of no known operation", secret: m.action(99, nil), closed: denied, open: denied, links: otherLink, path: "3333"},
 	}
-	for _, op := range []token.Operation{token.OperationVerify, token.OperationComplete, token.OperationAbort} {
+	for _, op := range []token.Operation{
+		token.OperationVerify, token.OperationComplete, token.OperationAbort,
+		token.OperationReceive, token.OperationFetch, token.OperationPart,
+	} {
 		rows = append(rows,
-			identity{name: "action token, over", secret: m.action(op, over), closed: unknown, open: unknown},
+			identity{name: "action token, over", secret: m.action(op, over), closed: unknown, open: unknown, links: "00000000"},
 			identity{name: "action token, tampered", secret: tampered(m.action(op, nil)), closed: unknown, open: unknown},
-			identity{name: "action token of another repository", secret: m.action(op, foreign), closed: denied, open: denied, path: "3333"},
-			identity{name: "action token of a token that was taken away", secret: m.action(op, gone), closed: denied, open: denied, path: "3333"},
-			identity{name: "action token of a token that only reads now", secret: m.action(op, lesser), closed: denied, open: denied, path: "3333"},
+			identity{name: "action token of another repository", secret: m.action(op, foreign), closed: denied, open: denied, links: otherLink, path: "3333"},
+			identity{name: "action token of a token that was taken away", secret: m.action(op, gone), closed: denied, open: denied, links: otherLink, path: "3333"},
 		)
+		if op != token.OperationFetch {
+			rows = append(rows, identity{name: "action token of a token that only reads now", secret: m.action(op, lesser), closed: denied, open: denied, links: otherLink, path: "3333"})
+		}
 	}
 	return rows
 }
@@ -163,14 +175,14 @@ func (m *matrix) actionTokens() []identity {
 func (m *matrix) whileAway() []identity {
 	k := m.cluster
 	known, late, wrong := k.token("pusher", audience), k.token("puller", audience), k.token("pusher")
-	remembered := identity{name: "API server away: remembered", secret: known, closed: writes, open: writes, path: "1111", admin: "111+++"}
+	remembered := identity{name: "API server away: remembered", secret: known, closed: writes, open: writes, path: "1111", links: noLink, admin: "111+++"}
 	m.check(remembered)
 	k.gate.shut(true)
 	const away = "99999999"
 	return []identity{
 		remembered,
-		{name: "API server away: not seen before", secret: late, closed: away, open: away, path: "1111", admin: "111+++"},
-		{name: "API server away: another audience", secret: wrong, closed: unknown, open: unknown, path: "1111", admin: "111+++"},
-		{name: "API server away: write token", secret: lfstest.WriteToken, closed: writes, open: writes, path: "1111", admin: "111+++"},
+		{name: "API server away: not seen before", secret: late, closed: away, open: away, path: "1111", links: noLink, admin: "111+++"},
+		{name: "API server away: another audience", secret: wrong, closed: unknown, open: unknown, path: "1111", links: noLink, admin: "111+++"},
+		{name: "API server away: write token", secret: lfstest.WriteToken, closed: writes, open: writes, path: "1111", links: noLink, admin: "111+++"},
 	}
 }

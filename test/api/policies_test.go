@@ -17,9 +17,7 @@ import (
 // with a remedy, and let the rest pass.
 func TestPolicies(t *testing.T) {
 	c := newClient(t)
-	// Only namespaces with this label are bound: policies outlive their deletion a little.
-	create(t, c, parse(t, []byte(`{apiVersion: v1, kind: Namespace, metadata: {name: policies, labels: {bound: "yes"}, annotations: {lfs-operator.dev/host-domain: lfs.example.com}}}`)))
-	create(t, c, parse(t, []byte(`{apiVersion: v1, kind: Namespace, metadata: {name: policies-without, labels: {bound: "yes"}}}`)))
+	create(t, c, parse(t, []byte(`{apiVersion: v1, kind: Namespace, metadata: {name: policies-without, labels: {bound: hosts-in-domain}}}`)))
 	for name, tc := range map[string]struct {
 		base    string
 		allowed []string
@@ -61,13 +59,16 @@ func TestPolicies(t *testing.T) {
 			dir := filepath.Join(assets.Root(t), "config", "policy")
 			policy := parse(t, []byte(documents(t, filepath.Join(dir, name+".yaml"))[0]))
 			create(t, c, policy)
+			// Only one namespace is bound to it: policies outlive their deletion a little.
+			namespace := "policies-" + name
+			create(t, c, parse(t, []byte(`{apiVersion: v1, kind: Namespace, metadata: {name: `+namespace+`, labels: {bound: `+name+`}, annotations: {lfs-operator.dev/host-domain: lfs.example.com}}}`)))
 			binding := parse(t, []byte(documents(t, filepath.Join(dir, "binding.yaml"))[0]))
 			binding.SetName(policy.GetName())
 			noError(t, unstructured.SetNestedField(binding.Object, policy.GetName(), "spec", "policyName"))
-			noError(t, unstructured.SetNestedMap(binding.Object, map[string]any{"matchLabels": map[string]any{"bound": "yes"}}, "spec", "matchResources", "namespaceSelector"))
+			noError(t, unstructured.SetNestedMap(binding.Object, map[string]any{"matchLabels": map[string]any{"bound": name}}, "spec", "matchResources", "namespaceSelector"))
 			create(t, c, binding)
 
-			base := patched(t, manifest(t, tc.base), "metadata: {namespace: policies}")
+			base := patched(t, manifest(t, tc.base), "metadata: {namespace: "+namespace+"}")
 			for change, says := range tc.refused {
 				obj := patched(t, base, change)
 				var err error
