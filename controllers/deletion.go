@@ -204,6 +204,7 @@ func (r *LFSRepositoryReconciler) release(ctx context.Context, p *pass) error {
 	if err := r.patchFinalizers(ctx, p, nil); err != nil {
 		return err
 	}
+	r.memory.of(p.key(), p.repo.UID).released = true
 	if p.retained != "" {
 		p.event(warning, "DataRetained", "Delete", "%s", p.retained)
 	}

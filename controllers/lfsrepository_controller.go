@@ -105,14 +105,18 @@ func (r *LFSRepositoryReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if r.memory.of(req.NamespacedName, live.UID).stale(live.ResourceVersion) {
+	known := r.memory.of(req.NamespacedName, live.UID)
+	if known.released {
+		return ctrl.Result{}, nil
+	}
+	if known.stale(live.ResourceVersion) {
 		// Our own last write is not in the cache yet; acting on less would repeat it.
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
 	p := newPass(live, r.Clock.Now())
 	end := r.walk(ctx, p)
 	if p.live.DeletionTimestamp != nil && len(p.live.Finalizers) == 0 {
-		return ctrl.Result{}, end // gone, or left to others
+		return ctrl.Result{}, transient(end) // gone, or left to others
 	}
 	conclude(p, end)
 	r.holdUsage(p)
@@ -123,7 +127,10 @@ func (r *LFSRepositoryReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		return ctrl.Result{}, errors.Join(err, transient(end))
 	}
 	r.send(p)
-	return p.result(end), transient(end)
+	if err := transient(end); err != nil {
+		return ctrl.Result{}, err
+	}
+	return p.result(end), nil
 }
 
 // cacheLag is how long a watch event usually takes.

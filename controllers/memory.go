@@ -21,6 +21,11 @@ type remembered struct {
 	uid types.UID
 	// version of our last status write: an older one in the cache is stale.
 	version string
+	// released: our finalizers are gone. The cache may show them for a little
+	// longer, under a version that is not older than our last write, since the API
+	// server deletes instead of writing; to go by that would start anew what has
+	// just been taken down.
+	released bool
 	// secrets are looked after by a create from time to time; when next.
 	secrets map[string]confirmation
 	// keysReplaced is when the signing keys were last made anew.
