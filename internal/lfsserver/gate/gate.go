@@ -19,9 +19,12 @@ import (
 const (
 	// perPrincipal may wait, and waitingAtMost of all together.
 	perPrincipal, waitingAtMost = 64, 1024
-	// leastWait and mostWait bound how long an impatient request waits: half as long
-	// as one takes to be served.
-	leastWait, mostWait = 5 * time.Millisecond, 2 * time.Second
+	// crowd is how much of one principal's impatient requests may wait, in sizes of
+	// the gate: the last of them waits as long as so many requests take. Sixteen
+	// jobs with one token that send batches of 100 objects are no crowd.
+	crowd = 4
+	// mostWait of an impatient request.
+	mostWait = 2 * time.Second
 	// mostRetryAfter is the longest time to come back.
 	mostRetryAfter = 2 * time.Minute
 )
@@ -60,9 +63,10 @@ func New(size int) *Gate {
 }
 
 // Enter waits for the principal's turn and returns what has to be called when the
-// request is done. Weight is how much of the gate it takes, from 1 to its size. It returns *OverloadedError when the turn does not come within
-// patience, and at once when too many wait. Patience 0 is half as long as a request
-// takes, for clients that come back by themselves.
+// request is done. Weight is how much of the gate it takes, from 1 to its size. It
+// returns *OverloadedError when the turn does not come within patience, and at once
+// when too many wait. Patience 0 is for clients that come back by themselves: they
+// wait where few do.
 func (g *Gate) Enter(ctx context.Context, who string, weight int, patience time.Duration) (leave func(), err error) {
 	weight = min(max(weight, 1), g.size)
 	g.mu.Lock()
@@ -77,7 +81,7 @@ func (g *Gate) Enter(ctx context.Context, who string, weight int, patience time.
 	}
 	v := g.queue(who, weight)
 	if patience == 0 {
-		patience = min(max(g.service/2, leastWait), mostWait)
+		patience = mostWait
 	}
 	g.mu.Unlock()
 
@@ -110,15 +114,14 @@ func (g *Gate) Crowded(who string) error {
 	return g.refuse(g.queues[who][0].weight)
 }
 
-// crowded is true when a principal's own queue holds more than half of what the
-// gate lets through at once, which is what half the time of a request serves. The
-// caller holds mu.
+// crowded is true when a principal's own queue is as long as it may be. The caller
+// holds mu.
 func (g *Gate) crowded(who string) bool {
 	weight := 0
 	for _, v := range g.queues[who] {
 		weight += v.weight
 	}
-	return weight > 0 && weight >= g.size/2
+	return weight >= crowd*g.size
 }
 
 // leaver measures one visit.

@@ -94,7 +94,7 @@ func TestRefused(t *testing.T) {
 		if last != 2*time.Minute {
 			t.Errorf("the last comes back after %s", last)
 		}
-		if _, err := g.Enter(t.Context(), "c", 1, 0); err == nil || time.Since(begin) > 2*time.Second {
+		if _, err := g.Enter(t.Context(), "c", 1, 0); err == nil || time.Since(begin) > 3*time.Second {
 			t.Errorf("an impatient one: %v after %s", err, time.Since(begin))
 		}
 		if err := g.Crowded("c"); err != nil {
