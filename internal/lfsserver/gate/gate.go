@@ -103,8 +103,7 @@ func (g *Gate) Enter(ctx context.Context, who string, weight int, patience time.
 }
 
 // Crowded refuses an impatient principal before it is known what is asked, while
-// so many of its own requests wait that the turn of another would not come in
-// time. It costs less than reading the request.
+// as many of its own requests wait as may. It costs less than reading the request.
 func (g *Gate) Crowded(who string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -63,30 +63,23 @@ type Rules struct {
 	Grantors map[string]string
 }
 
-// rank orders the scopes: each includes those before it.
-var rank = map[string]int{
-	serverconfig.ScopeRead:  1,
-	serverconfig.ScopeWrite: 2,
-	serverconfig.ScopeAdmin: 3,
-}
-
 // needs is the least scope of each operation.
 var needs = map[Operation]int{
-	Download: rank[serverconfig.ScopeRead],
-	Upload:   rank[serverconfig.ScopeWrite],
-	Verify:   rank[serverconfig.ScopeWrite],
-	Complete: rank[serverconfig.ScopeWrite],
-	Abort:    rank[serverconfig.ScopeWrite],
-	Receive:  rank[serverconfig.ScopeWrite],
-	Fetch:    rank[serverconfig.ScopeRead],
-	Part:     rank[serverconfig.ScopeWrite],
+	Download: serverconfig.Rank(serverconfig.ScopeRead),
+	Upload:   serverconfig.Rank(serverconfig.ScopeWrite),
+	Verify:   serverconfig.Rank(serverconfig.ScopeWrite),
+	Complete: serverconfig.Rank(serverconfig.ScopeWrite),
+	Abort:    serverconfig.Rank(serverconfig.ScopeWrite),
+	Receive:  serverconfig.Rank(serverconfig.ScopeWrite),
+	Fetch:    serverconfig.Rank(serverconfig.ScopeRead),
+	Part:     serverconfig.Rank(serverconfig.ScopeWrite),
 
-	Lock:        rank[serverconfig.ScopeWrite],
-	Unlock:      rank[serverconfig.ScopeWrite],
-	ListLocks:   rank[serverconfig.ScopeRead],
-	VerifyLocks: rank[serverconfig.ScopeWrite],
+	Lock:        serverconfig.Rank(serverconfig.ScopeWrite),
+	Unlock:      serverconfig.Rank(serverconfig.ScopeWrite),
+	ListLocks:   serverconfig.Rank(serverconfig.ScopeRead),
+	VerifyLocks: serverconfig.Rank(serverconfig.ScopeWrite),
 
-	GC: rank[serverconfig.ScopeAdmin],
+	GC: serverconfig.Rank(serverconfig.ScopeAdmin),
 }
 
 // redeems names the token operations that allow an operation. Whoever may finish
@@ -151,9 +144,9 @@ func allows(g auth.Grant, op Operation) bool {
 	switch {
 	case op == Verify:
 		return g.Verify || g.Write
-	case needs[op] == rank[serverconfig.ScopeRead]:
+	case needs[op] == serverconfig.Rank(serverconfig.ScopeRead):
 		return g.Read
-	case needs[op] == rank[serverconfig.ScopeWrite]:
+	case needs[op] == serverconfig.Rank(serverconfig.ScopeWrite):
 		return g.Write
 	}
 	return false

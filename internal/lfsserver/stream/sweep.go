@@ -14,7 +14,7 @@ import (
 // clock, and returns how many. Staged pieces that no register names are package
 // upload's to sweep.
 func Sweep(ctx context.Context, store objectstore.Store, prefix layout.Prefix, after time.Duration) (n int, err error) {
-	owner, err := store.Head(ctx, prefix.Owner())
+	now, err := objectstore.Clock(ctx, store, prefix)
 	if err != nil {
 		return 0, err
 	}
@@ -23,7 +23,7 @@ func Sweep(ctx context.Context, store objectstore.Store, prefix layout.Prefix, a
 		if err != nil {
 			return n, err
 		}
-		if owner.Date.Sub(info.LastModified) < after {
+		if now.Sub(info.LastModified) < after {
 			continue
 		}
 		e, _, err := load(ctx, store, info.Key)

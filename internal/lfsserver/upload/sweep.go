@@ -21,7 +21,7 @@ const SweepAfter = 72 * time.Hour
 // nobody is proving, all by the store's clock, and returns how many of each. It
 // touches no final object.
 func Sweep(ctx context.Context, store objectstore.Store, prefix layout.Prefix, after time.Duration) (uploads, staged int, err error) {
-	now, err := storeClock(ctx, store, prefix)
+	now, err := objectstore.Clock(ctx, store, prefix)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -50,19 +50,6 @@ func Sweep(ctx context.Context, store objectstore.Store, prefix layout.Prefix, a
 		staged++
 	}
 	return uploads, staged, nil
-}
-
-// storeClock asks for something that is always there or never: either answer has
-// the store's time.
-func storeClock(ctx context.Context, store objectstore.Store, prefix layout.Prefix) (time.Time, error) {
-	info, err := store.Head(ctx, prefix.Owner())
-	if err != nil {
-		return time.Time{}, err
-	}
-	if info.Date.IsZero() {
-		return time.Time{}, fmt.Errorf("%w: it does not tell the time", objectstore.ErrUnavailable)
-	}
-	return info.Date, nil
 }
 
 // sweepOne throws one registered upload away. One that cannot be read is left: a
