@@ -54,3 +54,7 @@ bars-access: ## Measure locks, identities, load and the page for people, without
 .PHONY: bars-gc
 bars-gc: ## Measure garbage collection at scale, without a cluster (about 10 minutes; GC_SHARES=10 for a tenth).
 	@hack/bars-gc.sh
+
+.PHONY: bars-stores
+bars-stores: ## Measure what keeps tenants apart: permissions, credentials, adoption, deletion (about 20 minutes).
+	@hack/bars-stores.sh

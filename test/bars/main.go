@@ -5,6 +5,7 @@
 //	bars transfers [PART…]   the transfers against a reference server; needs no cluster
 //	bars access [PART…]   locks, identities, load; needs no cluster
 //	bars gc [PART…]   garbage collection at scale; needs no cluster
+//	bars stores [PART…]   what keeps tenants apart; some parts need a cluster
 //	bars relay LISTEN PUT GET   a bare relay between two links and whoever asks
 //	bars time NAME COMMAND…   how long a command takes, in seconds
 //
@@ -25,7 +26,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := fmt.Errorf("usage: bars slice [PART…] | bars transfers [PART…] | bars access [PART…] | bars gc [PART…] | bars time NAME COMMAND…")
+	err := fmt.Errorf("usage: bars slice [PART…] | bars transfers [PART…] | bars access [PART…] | bars gc [PART…] | bars stores [PART…] | bars time NAME COMMAND…")
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == "slice":
 		err = slice(ctx, os.Args[2:])
@@ -35,6 +36,8 @@ func main() {
 		err = access(ctx, os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "gc":
 		err = gc(ctx, os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "stores":
+		err = stores(ctx, os.Args[2:])
 	case len(os.Args) == 5 && os.Args[1] == "relay":
 		err = relay(ctx, os.Args[2], os.Args[3], os.Args[4])
 	case len(os.Args) > 3 && os.Args[1] == "time":

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# bars-stores.sh [PART…]: the figures of what keeps tenants apart (who may do what,
+# credentials, adoption, deletion), one "bar NAME VALUE" line each on standard
+# output, everything else on standard error. Without PART it measures all.
+#
+# A part that cannot be measured prints no bar. The others are measured all the
+# same, and this ends with an error that says why.
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$ROOT"
+
+# Parts that look at real pods; they bring up a cluster of their own.
+in_cluster=" cluster "
+
+needs="test-tools minio build"
+[ $# -gt 0 ] || needs+=" cluster-tools image install-manifest"
+for part in "$@"; do
+	if [[ $in_cluster == *" $part "* ]]; then needs+=" cluster-tools image install-manifest"; fi
+done
+# shellcheck disable=SC2086 # several targets
+make --no-print-directory $needs >&2
+go build -o bin/bars ./test/bars
+PATH=$ROOT/bin:$PATH exec bin/bars stores "$@"
