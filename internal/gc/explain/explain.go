@@ -17,6 +17,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/gc/index"
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
 	"github.com/lfs-operator/lfs-operator/internal/gc/plan"
+	"github.com/lfs-operator/lfs-operator/internal/gc/protect"
 	"github.com/lfs-operator/lfs-operator/internal/gc/scan"
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
@@ -131,9 +132,14 @@ func (s Source) history(ctx context.Context, x index.Read, objects []plan.Object
 	if err != nil {
 		return began, err
 	}
+	protected, err := protect.Read(ctx, s.Bucket, s.prefix)
+	if err != nil {
+		return began, err
+	}
 	x.Entries = slices.DeleteFunc(x.Entries, func(e index.Entry) bool { return found[e.OID] == nil })
 	_, err = plan.Make(plan.Input{
-		Live: live, Objects: stream(objects), Index: x, Markers: markers, Policy: policy, Now: now, ScanStarted: began,
+		Live: live, Objects: stream(objects), Index: x, Markers: markers, Policy: policy, Protected: protected,
+		Now: now, ScanStarted: began,
 		Only: func(oid string) bool { return found[oid] != nil },
 		Place: func(oid, text string) {
 			found[oid].Places = append(found[oid].Places, text)

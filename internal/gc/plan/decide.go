@@ -70,6 +70,8 @@ func (d decider) decide(s subject) Decision {
 	switch {
 	case s.verdict != nil && s.verdict.keeps():
 		return set(Keep, s.verdict.reason, s.verdict.text)
+	case d.Protected.Uploading[s.oid]:
+		return set(Keep, Uploading, "an upload of it has begun and is not finished")
 	case d.rescued[s.oid]:
 		return set(Keep, Rescued, "a client asked for it while it was condemned")
 	case s.entry != nil && changed(*s.object, *s.entry):
@@ -97,7 +99,7 @@ func (d decider) decide(s subject) Decision {
 
 func (d decider) absent(s subject, set func(Action, string, string) Decision) Decision {
 	switch {
-	case s.verdict != nil && s.verdict.keeps():
+	case s.verdict != nil && s.verdict.keeps() && s.verdict.reason != Locked:
 		return set(Miss, Absent, s.verdict.text)
 	case s.entry != nil:
 		return set(Drop, Absent, "no longer in the store")

@@ -28,6 +28,9 @@ type Input struct {
 	Index   index.Read
 	Markers []index.Marker
 	Policy  Policy
+	// Protected is read before Objects are listed: what is finished in between
+	// still counts as under way.
+	Protected Protected
 	// Now and ScanStarted are times of the store's clock.
 	Now         time.Time
 	ScanStarted time.Time
@@ -40,6 +43,15 @@ type Input struct {
 	// that names one of them.
 	Only  func(oid string) bool
 	Place func(oid, text string)
+}
+
+// Protected is what stays whatever history says.
+type Protected struct {
+	// Locked has a sentence about the lock for every path that is locked. All
+	// versions of such a path stay.
+	Locked map[string]string
+	// Uploading are the OIDs of which an upload is under way.
+	Uploading map[string]bool
 }
 
 // Plan is what to do. It is JSON and holds for the index with this ETag only.
@@ -112,7 +124,7 @@ const MaxIndexed = 250_000
 // said before it turned out to be incomplete counts for nothing.
 func Make(in Input) (*Plan, error) {
 	j := newJudge(in.Policy, in.Now, in.TempDir)
-	j.only, j.told = in.Only, in.Place
+	j.only, j.told, j.locked = in.Only, in.Place, in.Protected.Locked
 	defer j.sorter.Close()
 	trailer, err := in.Live.Each(j.version, j.pin)
 	if err != nil {

@@ -11,14 +11,16 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
 )
 
-// Reasons why an object is kept, or not. The order of those from Tip to Rule is
-// the order in which one is named when several hold.
+// Reasons why an object is kept, or not. The order of those from Tip to
+// Locked is the order in which one is named when several hold.
 const (
 	Tip        = "tip"        // the tip of a branch
 	Tag        = "tag"        // a tag
 	Ref        = "ref"        // another ref, such as an open pull request
 	Version    = "version"    // among the newest versions of a path
 	ByRule     = "rule"       // a rule of gc.rules
+	Locked     = "locked"     // a lock is held on a path that had it
+	Uploading  = "uploading"  // an upload of it is under way
 	Young      = "young"      // younger than the grace period, or than the scan
 	Rescued    = "rescued"    // asked for while it was condemned
 	Superseded = "superseded" // too many newer versions at every path
@@ -37,7 +39,7 @@ type verdict struct {
 	size int64
 }
 
-var priority = map[string]byte{Tip: '1', Tag: '2', Ref: '3', Version: '4', ByRule: '5', Superseded: '9'}
+var priority = map[string]byte{Tip: '1', Tag: '2', Ref: '3', Version: '4', ByRule: '5', Locked: '6', Superseded: '9'}
 
 func (v verdict) keeps() bool { return v.reason != Superseded }
 
@@ -49,6 +51,8 @@ type judge struct {
 	// only and told are Input's Only and Place.
 	only func(string) bool
 	told func(oid, text string)
+	// locked says who has locked a path.
+	locked map[string]string
 	// newer is the version before the one at hand, which is the place'th of its
 	// path, from 0; rule is the one that decides about the path.
 	newer       liveset.Version
@@ -83,6 +87,9 @@ func (j *judge) version(v liveset.Version) error {
 		}
 	}
 	reason, why := j.keep(v)
+	if lock, ok := j.locked[v.Path]; ok && reason == Superseded {
+		reason, why = Locked, lock
+	}
 	j.newer = v
 	return j.add(verdict{oid: v.OID, reason: reason, path: v.Path, size: v.Size,
 		text: fmt.Sprintf("%d of the %d versions of %s in %s are newer; %s", j.place, v.Of, v.Path, v.Entry, why)})

@@ -17,6 +17,7 @@ import (
 var what = map[string]string{
 	plan.Tip: "at the tip of a branch", plan.Tag: "named by a tag", plan.Ref: "at the tip of another ref",
 	plan.Version: "among the newest versions of a path", plan.ByRule: "kept by a rule",
+	plan.Locked: "versions of a locked path", plan.Uploading: "being uploaded",
 	plan.Young: "younger than the grace period or than the scan", plan.Rescued: "asked for while condemned",
 	plan.Uploaded: "uploaded again while condemned", plan.Absent: "gone already", plan.Orphan: "named by no history",
 }

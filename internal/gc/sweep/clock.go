@@ -2,8 +2,6 @@ package sweep
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -55,17 +53,7 @@ func (c *clocked) Head(ctx context.Context, key string) (objectstore.Info, error
 	return i, err
 }
 
-// errNoClock: without the store's time nothing can be decided.
-var errNoClock = errors.New("the store's answers carry no Date")
-
-// now asks the store for its time, by a look at the owner object.
+// now asks the store for its time.
 func (r *run) now(ctx context.Context) (time.Time, error) {
-	i, err := r.bucket.Head(ctx, r.prefix.Owner())
-	if err != nil {
-		return time.Time{}, fmt.Errorf("asking the store for its time: %w", err)
-	}
-	if i.Date.IsZero() {
-		return time.Time{}, errNoClock
-	}
-	return i.Date, nil
+	return objectstore.Clock(ctx, r.bucket, r.prefix)
 }

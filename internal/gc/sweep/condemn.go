@@ -10,6 +10,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/gc/index"
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
 	"github.com/lfs-operator/lfs-operator/internal/gc/plan"
+	"github.com/lfs-operator/lfs-operator/internal/gc/protect"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 )
 
@@ -38,12 +39,16 @@ func (r *run) makePlan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	protected, err := protect.Read(ctx, r.bucket, r.prefix)
+	if err != nil {
+		return err
+	}
 	now, err := r.now(ctx)
 	if err != nil {
 		return err
 	}
 	p, err := plan.Make(plan.Input{
-		Live: live, Objects: r.objects(ctx), Index: r.index, Markers: markers, Policy: r.policy,
+		Live: live, Objects: r.objects(ctx), Index: r.index, Markers: markers, Policy: r.policy, Protected: protected,
 		Now: now, ScanStarted: r.started, TempDir: r.TempDir, Explain: r.Explain,
 	})
 	if errors.Is(err, liveset.ErrIncomplete) {

@@ -113,6 +113,13 @@ func (s *Service) resolve(ctx context.Context, keys []key) ([]*record, error) {
 	if len(missing) == 0 {
 		return records, nil
 	}
+	err := s.readMissing(ctx, keys, records, missing)
+	s.saveLater(ctx)
+	return records, err
+}
+
+// readMissing reads the records that are not remembered, side by side.
+func (s *Service) readMissing(ctx context.Context, keys []key, records []*record, missing []int) error {
 	next := make(chan int)
 	errs := make([]error, len(keys))
 	var group sync.WaitGroup
@@ -131,8 +138,7 @@ func (s *Service) resolve(ctx context.Context, keys []key) ([]*record, error) {
 	}
 	close(next)
 	group.Wait()
-	s.saveLater(ctx)
-	return records, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // recall fills in what is remembered and returns the places of the rest.

@@ -3,7 +3,6 @@ package locks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"path"
@@ -47,12 +46,9 @@ type Remover struct {
 // write: had the path been locked meanwhile, it would fail), the store refuses the
 // DELETE after that, and nobody writes over such a tombstone before.
 func (s *Service) Tidy(ctx context.Context, after time.Duration, rm Remover) (int, error) {
-	owner, err := s.Bucket.Head(ctx, s.Prefix.Owner())
+	now, err := objectstore.Clock(ctx, s.Bucket, s.Prefix)
 	if err != nil {
 		return 0, err
-	}
-	if owner.Date.IsZero() {
-		return 0, fmt.Errorf("%w: it does not tell the time", objectstore.ErrUnavailable)
 	}
 	removed := 0
 	var old []key
@@ -66,7 +62,7 @@ func (s *Service) Tidy(ctx context.Context, after time.Duration, rm Remover) (in
 			return removed, err
 		}
 		name := path.Base(info.Key)
-		if !validName(name) || owner.Date.Sub(info.LastModified) < after {
+		if !validName(name) || now.Sub(info.LastModified) < after {
 			continue
 		}
 		if old = append(old, key{name, info.ETag}); len(old) < MaxPage {

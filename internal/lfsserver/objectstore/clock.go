@@ -13,7 +13,7 @@ import (
 func Clock(ctx context.Context, b Bucket, prefix layout.Prefix) (time.Time, error) {
 	info, err := b.Head(ctx, prefix.Owner())
 	if err != nil {
-		return time.Time{}, err
+		return time.Time{}, fmt.Errorf("asking the store for its time: %w", err)
 	}
 	if info.Date.IsZero() {
 		return time.Time{}, fmt.Errorf("%w: it does not tell the time", ErrUnavailable)
