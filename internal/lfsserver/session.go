@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
@@ -102,7 +102,7 @@ func (s *session) Verify(o transfer.Object, expires time.Duration) (*transfer.Ac
 
 func (s *session) verifyWith(t string, expires time.Duration) *transfer.Action {
 	return &transfer.Action{
-		Href: s.root + "/verify", Header: map[string]string{"Authorization": "Bearer " + t},
+		Href: s.root + "/verify", Header: transfer.Header{{Name: "Authorization", Value: "Bearer " + t}},
 		ExpiresIn: int64(expires / time.Second),
 	}
 }
@@ -167,9 +167,10 @@ func (s *session) parts(u *upload.Upload, expires time.Duration) ([]transfer.Par
 // manyParts are worth to be signed by all cores.
 const manyParts = 500
 
-// signParts makes the links.
+// signParts makes the links, piece by piece: the links of a piece share the memory
+// of one string.
 func (s *session) signParts(u *upload.Upload, parts []transfer.Part, expires time.Duration) error {
-	link, err := s.partLinks(u, expires)
+	appendLink, err := s.partLinks(u, expires)
 	if err != nil {
 		return err
 	}
@@ -177,28 +178,44 @@ func (s *session) signParts(u *upload.Upload, parts []transfer.Part, expires tim
 	if len(parts) >= manyParts {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	failed := make([]error, workers)
+	const piece = 64
+	var next atomic.Int64
 	var group sync.WaitGroup
-	for w := range workers {
+	for range workers {
 		group.Go(func() {
-			for i := w; i < len(parts) && failed[w] == nil; i += workers {
-				parts[i].URL, failed[w] = link(i + 1)
+			var links []byte
+			var ends [piece]int
+			for from := int(next.Add(piece)) - piece; from < len(parts); from = int(next.Add(piece)) - piece {
+				some := parts[from:min(from+piece, len(parts))]
+				links = links[:0]
+				for i := range some {
+					links = appendLink(links, from+i+1)
+					ends[i] = len(links)
+				}
+				all, begin := string(links), 0
+				for i := range some {
+					some[i].URL, begin = all[begin:ends[i]], ends[i]
+				}
 			}
 		})
 	}
 	group.Wait()
-	return errors.Join(failed...)
+	return nil
 }
 
 // partLinks makes the links of an upload's parts, by number: to the store, or to
 // this server.
-func (s *session) partLinks(u *upload.Upload, expires time.Duration) (func(number int) (string, error), error) {
+func (s *session) partLinks(u *upload.Upload, expires time.Duration) (appendLink func(b []byte, number int) []byte, err error) {
 	if !s.snap.proxied() {
-		key := s.snap.prefix.Staging(u.ID)
-		return func(n int) (string, error) { return s.signer.PresignPart(key, u.UploadID, n, expires) }, nil
+		links, err := s.signer.PresignParts(s.snap.prefix.Staging(u.ID), u.UploadID, expires)
+		if err != nil {
+			return nil, err
+		}
+		return links.Append, nil
 	}
 	t, err := s.seal(token.OperationPart, transfer.Object{OID: u.OID, Size: u.Size}, u.Ref.String(), expires)
-	return func(n int) (string, error) { return s.root + "/parts/" + t + "/" + strconv.Itoa(n), nil }, err
+	base := s.root + "/parts/" + t + "/"
+	return func(b []byte, n int) []byte { return strconv.AppendInt(append(b, base...), int64(n), 10) }, err
 }
 
 // seal makes the token of a link.

@@ -44,7 +44,10 @@ func (fakeSession) Resumable(o transfer.Object, _ time.Duration) (string, error)
 	return "http://server/" + o.OID, nil
 }
 func (fakeSession) Begin(_ context.Context, o transfer.Object, partSize int64, _ bool, _ time.Duration) (*transfer.Multipart, error) {
-	return &transfer.Multipart{PartSize: partSize, Verify: &transfer.Action{Href: "http://server/verify"}, Parts: []transfer.Part{{Size: o.Size}}}, nil
+	return &transfer.Multipart{
+		PartSize: partSize, Verify: &transfer.Action{Href: "http://server/verify"}, WantDigest: "sha-256",
+		Parts: []transfer.Part{{Size: o.Size, URL: "http://store/1"}, {Pos: o.Size, Done: true}, {Pos: 2, Size: 3, URL: "http://store/\"&3"}},
+	}, nil
 }
 func (fakeSession) Fetch(o transfer.Object, _ time.Duration) (string, error) {
 	return "http://store/" + o.OID, nil

@@ -24,9 +24,12 @@ func TestEncoding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := transfer.Superset{}.Upload(t.Context(), fakeSession{}, transfer.Object{OID: "a", Size: 3})
-	if err != nil {
-		t.Fatal(err)
+	inParts := func(d transfer.Dialect) any {
+		a, err := d.Upload(t.Context(), fakeSession{}, transfer.Object{OID: "a", Size: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
 	}
 	for name, r := range map[string]Response{
 		"nothing": {Transfer: "basic", HashAlgo: "sha256", Objects: []Answer{}},
@@ -34,7 +37,9 @@ func TestEncoding(t *testing.T) {
 			{OID: "there", Size: 1},
 			{OID: "upload", Size: 2, Authenticated: true, Actions: basic(transfer.Object{OID: "upload", Size: 2})},
 			{OID: "download", Authenticated: true, Actions: download},
-			{OID: "parts", Actions: parts},
+			{OID: "both", Actions: inParts(transfer.Superset{})},
+			{OID: "parts", Actions: inParts(transfer.Proposal{})},
+			{OID: "header", Actions: inParts(transfer.HuggingFace{})},
 			{OID: "wrong \"\\\n\x00\u2028 é \xff", Size: -1, Error: &ObjectError{Code: 422, Message: "<b>\"é\" & \u2029"}},
 		}},
 	} {

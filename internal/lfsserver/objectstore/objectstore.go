@@ -109,9 +109,9 @@ type UploadPresigner interface {
 	// (32 bytes), for clients that send no headers of ours. Only some stores
 	// look at it (serverstatus.Capabilities, QuerySHA256).
 	PresignPutQuery(key string, sha256 []byte, expires time.Duration) (url string, err error)
-	// PresignPart signs the upload of one part. Its content is not bound to
+	// PresignParts signs the uploads of parts. Their content is not bound to
 	// anything, so it must not be of an upload to a final key.
-	PresignPart(key, uploadID string, number int, expires time.Duration) (url string, err error)
+	PresignParts(key, uploadID string, expires time.Duration) (*PartURLs, error)
 }
 
 // Store is a bucket in which objects can be put together.

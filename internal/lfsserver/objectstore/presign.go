@@ -68,17 +68,6 @@ func (s *URLSigner) PresignPutQuery(key string, sha256 []byte, expires time.Dura
 		payload: hex.EncodeToString(sha256), guarded: s.guarded})
 }
 
-// PresignPart implements UploadPresigner.
-func (s *URLSigner) PresignPart(key, uploadID string, number int, expires time.Duration) (string, error) {
-	if uploadID == "" || number < 1 || number > MaxParts {
-		return "", fmt.Errorf("presign: bad part %d", number)
-	}
-	return s.presign(&presignRequest{
-		method: "PUT", key: key, at: s.now(), expires: expires,
-		query: "partNumber=" + strconv.Itoa(number) + "&uploadId=" + escape(uploadID), guarded: s.guarded,
-	})
-}
-
 // PresignDelete implements Presigner.
 func (s *URLSigner) PresignDelete(key, versionID string, at time.Time, expires time.Duration) (string, error) {
 	r := presignRequest{method: "DELETE", key: key, at: at, expires: expires}
@@ -89,11 +78,18 @@ func (s *URLSigner) PresignDelete(key, versionID string, at time.Time, expires t
 }
 
 func (s *URLSigner) presign(r *presignRequest) (string, error) {
-	if r.key == "" {
-		return "", errNoKey
-	}
-	if r.expires < time.Second || r.expires > MaxPresignExpiry {
-		return "", fmt.Errorf("presign: expiry %v is not between 1s and %v", r.expires, MaxPresignExpiry)
+	if err := r.check(); err != nil {
+		return "", err
 	}
 	return s.signer.presign(r), nil
+}
+
+func (r *presignRequest) check() error {
+	if r.key == "" {
+		return errNoKey
+	}
+	if r.expires < time.Second || r.expires > MaxPresignExpiry {
+		return fmt.Errorf("presign: expiry %v is not between 1s and %v", r.expires, MaxPresignExpiry)
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -132,10 +133,38 @@ func TestPresignRefuses(t *testing.T) {
 		"no time":           func() error { _, err := s.PresignGet("k", 0, ""); return err },
 		"too long":          func() error { _, err := s.PresignGet("k", 8*24*time.Hour, ""); return err },
 		"half a checksum":   func() error { _, _, err := s.PresignPut("k", sum[:16], 1, time.Hour); return err },
+		"no upload":         func() error { _, err := s.PresignParts("k", "", time.Hour); return err },
+		"parts without key": func() error { _, err := s.PresignParts("", "u", time.Hour); return err },
 		"a negative length": func() error { _, _, err := s.PresignPut("k", sum[:], -1, time.Hour); return err },
 	} {
 		if try() == nil {
 			t.Errorf("%s: signed", name)
+		}
+	}
+}
+
+// TestPresignParts: a part's link is what it would be if it were signed alone.
+func TestPresignParts(t *testing.T) {
+	e, err := ParseEndpoint("http://store", "r", "b", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now()
+	s := NewURLSigner(e, Credentials{AccessKeyID: "k", SecretAccessKey: "s", SessionToken: "to/ken"}, func() time.Time { return at })
+	for _, s := range []*URLSigner{s, s.Guarded()} {
+		parts, err := s.PresignParts("a key", "up+load/1", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 10, MaxParts} {
+			got := string(parts.Append([]byte("x"), n))
+			want := "x" + s.signer.presign(&presignRequest{
+				method: "PUT", key: "a key", at: at, expires: time.Hour, guarded: s.guarded,
+				query: "partNumber=" + strconv.Itoa(n) + "&uploadId=up%2Bload%2F1",
+			})
+			if got != want {
+				t.Errorf("part %d\n got %s\nwant %s", n, got, want)
+			}
 		}
 	}
 }

@@ -79,49 +79,63 @@ func newSigner(e Endpoint, c Credentials) *signer {
 // sign and URL follow one another, each read before the next is written.
 func (s *signer) presign(r *presignRequest) string {
 	at := s.moment(r.at)
-	day := at.day
 	bufp := s.buffers.Get().(*[]byte)
-	b := (*bufp)[:0]
-
-	b = append(b, r.method...)
-	b = append(b, '\n')
-	pathStart := len(b)
-	b = append(b, s.basePath...)
-	b = appendEscaped(b, r.key, true)
-	pathEnd := len(b)
-	b = append(b, '\n')
-	queryStart := len(b)
-	b = s.appendQuery(b, r, at)
-	queryEnd := len(b)
-	b = s.appendHeaders(b, r)
-	sum := sha256.Sum256(b)
-
-	toSign := len(b)
-	b = append(b, sigV4Algorithm+"\n"...)
-	b = append(b, at.stamp...)
-	b = append(b, '\n')
-	b = append(b, day.scope...)
-	b = append(b, '\n')
-	b = hex.AppendEncode(b, sum[:])
-	mac := day.macs.Get().(hash.Hash)
-	mac.Reset()
-	mac.Write(b[toSign:])
-	signature := mac.Sum(sum[:0])
-	day.macs.Put(mac)
-
+	b, path, query := s.appendCanonical((*bufp)[:0], r, at)
+	b, signature := at.sign(b, b)
 	out := len(b)
 	b = append(b, s.scheme...)
 	b = append(b, "://"...)
 	b = append(b, s.host...)
-	b = append(b, b[pathStart:pathEnd]...)
+	b = append(b, b[path.from:path.to]...)
 	b = append(b, '?')
-	b = append(b, b[queryStart:queryEnd]...)
-	b = append(b, "&X-Amz-Signature="...)
+	b = append(b, b[query.from:query.to]...)
+	b = append(b, signatureField...)
 	b = hex.AppendEncode(b, signature)
 	u := string(b[out:])
 	*bufp = b
 	s.buffers.Put(bufp)
 	return u
+}
+
+const signatureField = "&X-Amz-Signature="
+
+// span is a piece of a buffer.
+type span struct{ from, to int }
+
+// appendCanonical appends the canonical request to an empty buffer and says where
+// in it path and query are.
+func (s *signer) appendCanonical(b []byte, r *presignRequest, at *moment) (request []byte, path, query span) {
+	b = append(b, r.method...)
+	b = append(b, '\n')
+	path.from = len(b)
+	b = append(b, s.basePath...)
+	b = appendEscaped(b, r.key, true)
+	path.to = len(b)
+	b = append(b, '\n')
+	query.from = len(b)
+	b = s.appendQuery(b, r, at)
+	query.to = len(b)
+	return s.appendHeaders(b, r), path, query
+}
+
+// sign appends the string to sign of a canonical request and its signature to b,
+// and says where the signature is.
+func (m *moment) sign(b, canonical []byte) (all, signature []byte) {
+	sum := sha256.Sum256(canonical)
+	from := len(b)
+	b = append(b, sigV4Algorithm+"\n"...)
+	b = append(b, m.stamp...)
+	b = append(b, '\n')
+	b = append(b, m.day.scope...)
+	b = append(b, '\n')
+	b = hex.AppendEncode(b, sum[:])
+	mac := m.day.macs.Get().(hash.Hash)
+	mac.Reset()
+	mac.Write(b[from:])
+	to := len(b)
+	b = mac.Sum(b)
+	m.day.macs.Put(mac)
+	return b, b[to:]
 }
 
 // appendQuery appends the canonical query string: parameters in byte order.

@@ -1,9 +1,7 @@
 package objectstore
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
-	"hash"
 	"net/http"
 	"time"
 )
@@ -20,7 +18,6 @@ func (s *signer) path(key string) string {
 // Requests: Using the Authorization Header", Amazon S3 API reference).
 func (s *signer) authorize(h http.Header, method, key string, at time.Time) {
 	now := s.moment(at)
-	day := now.day
 	bufp := s.buffers.Get().(*[]byte)
 	b := (*bufp)[:0]
 
@@ -42,26 +39,13 @@ func (s *signer) authorize(h http.Header, method, key string, at time.Time) {
 	b = append(b, "\n\n"...)
 	b = append(b, signed...)
 	b = append(b, "\n"+emptyPayload...)
-	sum := sha256.Sum256(b)
-
-	toSign := len(b)
-	b = append(b, sigV4Algorithm+"\n"...)
-	b = append(b, now.stamp...)
-	b = append(b, '\n')
-	b = append(b, day.scope...)
-	b = append(b, '\n')
-	b = hex.AppendEncode(b, sum[:])
-	mac := day.macs.Get().(hash.Hash)
-	mac.Reset()
-	mac.Write(b[toSign:])
-	signature := mac.Sum(sum[:0])
-	day.macs.Put(mac)
+	b, signature := now.sign(b, b)
 
 	out := len(b)
 	b = append(b, sigV4Algorithm+" Credential="...)
 	b = append(b, s.creds.AccessKeyID...)
 	b = append(b, '/')
-	b = append(b, day.scope...)
+	b = append(b, now.day.scope...)
 	b = append(b, ", SignedHeaders="...)
 	b = append(b, signed...)
 	b = append(b, ", Signature="...)

@@ -51,7 +51,7 @@ func (Basic) Upload(_ context.Context, s Session, o Object) (any, error) {
 		return nil, err
 	}
 	return &basicActions{
-		Upload: &Action{Href: grant.URL, Header: grant.Header, ExpiresIn: seconds(life)},
+		Upload: &Action{Href: grant.URL, Header: headerOf(grant.Header), ExpiresIn: seconds(life)},
 		Verify: verify,
 	}, nil
 }

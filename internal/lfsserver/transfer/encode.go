@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 )
@@ -15,7 +14,11 @@ type Encoder interface {
 	AppendJSON(b []byte) []byte
 }
 
-var _ Encoder = (*basicActions)(nil)
+var (
+	_ Encoder = (*basicActions)(nil)
+	_ Encoder = (*proposalActions)(nil)
+	_ Encoder = (*supersetActions)(nil)
+)
 
 // AppendJSON implements Encoder.
 func (a *basicActions) AppendJSON(b []byte) []byte {
@@ -39,43 +42,102 @@ func (a *basicActions) AppendJSON(b []byte) []byte {
 }
 
 // AppendJSON implements Encoder.
-func (a *Action) AppendJSON(b []byte) []byte {
-	b = append(b, `{"href":`...)
+func (a *Action) AppendJSON(b []byte) []byte { return append(a.appendMembers(append(b, '{')), '}') }
+
+func (a *Action) appendMembers(b []byte) []byte {
+	b = append(b, `"href":`...)
 	b = AppendString(b, a.Href)
 	if len(a.Header) > 0 {
 		b = append(b, `,"header":`...)
-		b = appendMap(b, a.Header)
+		b = a.Header.AppendJSON(b)
 	}
 	if a.ExpiresIn != 0 {
 		b = append(b, `,"expires_in":`...)
 		b = strconv.AppendInt(b, a.ExpiresIn, 10)
 	}
-	return append(b, '}')
+	return b
 }
 
-// appendMap appends the members in the order of their names: one of Hugging Face's
-// clients uses them in the order in which they come.
-func appendMap(b []byte, m map[string]string) []byte {
-	var few [4]string
-	names := slices.AppendSeq(few[:0], maps.Keys(m))
-	slices.Sort(names)
-	b = append(b, '{')
-	for i, name := range names {
-		if i > 0 {
-			b = append(b, ',')
+// AppendJSON implements Encoder.
+func (a *proposalActions) AppendJSON(b []byte) []byte {
+	return append(a.appendMembers(append(b, '{')), '}')
+}
+
+// AppendJSON implements Encoder.
+func (a *supersetActions) AppendJSON(b []byte) []byte {
+	b = append(b, `{"upload":`...)
+	b = a.Upload.AppendJSON(b)
+	return append(a.appendMembers(append(b, ',')), '}')
+}
+
+func (a *proposalActions) appendMembers(b []byte) []byte {
+	if len(a.Parts) > 0 {
+		b = append(b, `"parts":[`...)
+		for i := range a.Parts {
+			if i > 0 {
+				b = append(b, ',')
+			} else {
+				b = slices.Grow(b, len(a.Parts)*(len(a.Parts[0].Href)+perPart))
+			}
+			b = a.Parts[i].AppendJSON(b)
 		}
-		b = AppendString(b, name)
-		b = append(b, ':')
-		b = AppendString(b, m[name])
+		b = append(b, `],`...)
+	}
+	b = append(b, `"verify":`...)
+	b = a.Verify.AppendJSON(b)
+	b = append(b, `,"abort":`...)
+	return a.Abort.AppendJSON(b)
+}
+
+// perPart is about what a part takes beside its link, in bytes.
+const perPart = 100
+
+// AppendJSON implements Encoder.
+func (p *partAction) AppendJSON(b []byte) []byte {
+	b = append(b, `{"href":`...)
+	b = AppendString(b, p.Href)
+	b = append(b, `,"pos":`...)
+	b = strconv.AppendInt(b, p.Pos, 10)
+	b = append(b, `,"size":`...)
+	b = strconv.AppendInt(b, p.Size, 10)
+	b = append(b, `,"method":`...)
+	b = AppendString(b, p.Method)
+	b = append(b, `,"expires_in":`...)
+	b = strconv.AppendInt(b, p.ExpiresIn, 10)
+	if p.WantDigest != "" {
+		b = append(b, `,"want_digest":`...)
+		b = AppendString(b, p.WantDigest)
 	}
 	return append(b, '}')
 }
+
+// AppendJSON implements Encoder.
+func (a *verifyAction) AppendJSON(b []byte) []byte {
+	b = a.Action.appendMembers(append(b, '{'))
+	b = append(b, `,"params":`...)
+	return append(a.Params.AppendJSON(b), '}')
+}
+
+// AppendJSON implements Encoder.
+func (a *abortAction) AppendJSON(b []byte) []byte {
+	b = a.Action.appendMembers(append(b, '{'))
+	b = append(b, `,"method":`...)
+	return append(AppendString(b, a.Method), '}')
+}
+
+// plain are the bytes that a JSON string holds as they are.
+var plain = func() (t [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
 
 // AppendString appends a JSON string. What is not plain ASCII is left to
 // encoding/json.
 func AppendString(b []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+		if !plain[s[i]] {
 			quoted, err := json.Marshal(s)
 			if err != nil {
 				panic(err) // a string always can be

@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 )
 
@@ -32,19 +31,23 @@ func (d HuggingFace) Upload(ctx context.Context, s Session, o Object) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	return &basicActions{Upload: completion(m, "%05d", life), Verify: m.Verify}, nil
+	return &basicActions{Upload: completion(m, fiveDigits, life), Verify: m.Verify}, nil
 }
+
+// fiveDigits are enough for the numbers of as many parts as there may be.
+const fiveDigits = "00000"
 
 // chunkSize is what these clients know a multipart upload by.
 const chunkSize = "chunk_size"
 
-// completion is the upload action: where to complete, and the parts under keys of
-// that form.
-func completion(m *Multipart, key string, life int64) *Action {
-	header := make(map[string]string, len(m.Parts)+2)
-	header[chunkSize] = strconv.FormatInt(m.PartSize, 10)
+// completion is the upload action: where to complete, and the parts under their
+// numbers, padded as zeros is long.
+func completion(m *Multipart, zeros string, life int64) *Action {
+	header := make(Header, len(m.Parts), len(m.Parts)+2)
 	for i := range m.Parts {
-		header[fmt.Sprintf(key, i+1)] = m.Parts[i].URL
+		n := strconv.Itoa(i + 1)
+		header[i] = Field{zeros[:max(0, len(zeros)-len(n))] + n, m.Parts[i].URL}
 	}
+	header = append(header, Field{chunkSize, strconv.FormatInt(m.PartSize, 10)})
 	return &Action{Href: m.Complete, Header: header, ExpiresIn: life}
 }

@@ -33,8 +33,8 @@ func (d KohakuHub) Upload(ctx context.Context, s Session, o Object) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	up := completion(m, "%d", life)
-	up.Header["upload_id"] = m.Token
+	up := completion(m, "", life)
+	up.Header = append(up.Header, Field{"upload_id", m.Token})
 	return &basicActions{Upload: up, Verify: &Action{Href: m.VerifyBare, ExpiresIn: life}}, nil
 }
 
@@ -44,7 +44,7 @@ func (KohakuHub) single(s Session, o Object) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := strings.TrimPrefix(a.Verify.Header["Authorization"], "Bearer ")
+	t := strings.TrimPrefix(a.Verify.Header.Get("Authorization"), "Bearer ")
 	a.Verify.Href, a.Verify.Header = a.Verify.Href+"/"+t, nil
 	return a, nil
 }

@@ -33,7 +33,7 @@ type partAction struct {
 // verifyAction has parameters that the client sends back as they are.
 type verifyAction struct {
 	Action
-	Params map[string]string `json:"params"`
+	Params Header `json:"params"`
 }
 
 type abortAction struct {
@@ -58,11 +58,11 @@ func (d Proposal) Upload(ctx context.Context, s Session, o Object) (any, error) 
 
 func partsOf(m *Multipart, life int64) *proposalActions {
 	a := &proposalActions{
-		Verify: verifyAction{Action: *m.Verify, Params: map[string]string{"upload_id": m.Token}},
+		Verify: verifyAction{Action: *m.Verify, Params: Header{{"upload_id", m.Token}}},
 		Abort:  abortAction{Action: Action{Href: m.Abort, ExpiresIn: life}, Method: "DELETE"},
 	}
-	for _, p := range m.Parts {
-		if !p.Done {
+	for i := range m.Parts {
+		if p := &m.Parts[i]; !p.Done {
 			a.Parts = append(a.Parts, partAction{Href: p.URL, Pos: p.Pos, Size: p.Size, Method: "PUT", ExpiresIn: life, WantDigest: m.WantDigest})
 		}
 	}

@@ -30,5 +30,5 @@ func (d Superset) Upload(ctx context.Context, s Session, o Object) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &supersetActions{Upload: completion(m, "%05d", life), proposalActions: partsOf(m, life)}, nil
+	return &supersetActions{Upload: completion(m, fiveDigits, life), proposalActions: partsOf(m, life)}, nil
 }

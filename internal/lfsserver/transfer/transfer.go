@@ -18,12 +18,11 @@ type Object struct {
 	Size int64
 }
 
-// Action is a link of the batch API (git-lfs, docs/api/batch.md). Header values
-// are strings: git-lfs refuses anything else.
+// Action is a link of the batch API (git-lfs, docs/api/batch.md).
 type Action struct {
-	Href      string            `json:"href"`
-	Header    map[string]string `json:"header,omitempty"`
-	ExpiresIn int64             `json:"expires_in,omitempty"`
+	Href      string `json:"href"`
+	Header    Header `json:"header,omitempty"`
+	ExpiresIn int64  `json:"expires_in,omitempty"`
 }
 
 // Session is what a dialect works with during one batch.
