@@ -31,11 +31,12 @@ type fakeServer struct {
 	where  map[string]string // namespace, by ConfigMap
 	status serverstatus.Status
 	down   bool
+	pods   map[string]bool // namespace/name of those that count as servers
 }
 
 func newFakeServer(w *world) *fakeServer {
 	f := &fakeServer{
-		w: w, loads: true, config: map[string]*serverconfig.Config{}, hash: map[string]string{}, where: map[string]string{},
+		w: w, loads: true, config: map[string]*serverconfig.Config{}, hash: map[string]string{}, where: map[string]string{}, pods: map[string]bool{},
 		status: serverstatus.Status{Store: serverstatus.Store{Ready: true, Reason: serverstatus.ReasonStoreReady}},
 	}
 	f.http = httptest.NewServer(http.HandlerFunc(f.answer))
@@ -84,13 +85,23 @@ func (f *fakeServer) loaded(repository string) *serverconfig.Config {
 func (f *fakeServer) loadedAt(at desired.Place) *serverconfig.Config { return f.loaded(at.Base) }
 
 // targets is PodTargets for a cluster without pods.
-func (f *fakeServer) targets(repo *v1alpha1.LFSRepository, _ []corev1.Pod) []poll.Target {
+func (f *fakeServer) targets(repo *v1alpha1.LFSRepository, pods []corev1.Pod) []poll.Target {
 	at := serverOf(repo)
 	name := desired.ServerName(at.Base)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for i := range pods {
+		f.pods[pods[i].Namespace+"/"+pods[i].Name] = true
+	}
 	f.where[name] = at.Namespace
 	return []poll.Target{{Name: name, URL: f.http.URL + "/" + name}}
+}
+
+// asked tells whether a pod was taken for a server.
+func (f *fakeServer) asked(namespace, name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pods[namespace+"/"+name]
 }
 
 func (f *fakeServer) answer(w http.ResponseWriter, r *http.Request) {

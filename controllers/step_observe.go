@@ -36,6 +36,11 @@ func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
 		if err := r.List(ctx, &jobs, mine...); err != nil {
 			return err
 		}
+		if namespace != at.Namespace {
+			// Servers run elsewhere: what calls itself one here must not be asked,
+			// since it would be told the token, and believed.
+			pods.Items = slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return isServer(&pod) })
+		}
 		p.pods, p.jobs = append(p.pods, pods.Items...), append(p.jobs, jobs.Items...)
 	}
 	slices.SortFunc(p.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
@@ -47,7 +52,7 @@ func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
 func (p *pass) serverPods() []corev1.Pod {
 	var out []corev1.Pod
 	for _, pod := range p.pods {
-		if pod.Labels[desired.LabelComponent] == desired.ComponentServer && pod.DeletionTimestamp == nil &&
+		if isServer(&pod) && pod.DeletionTimestamp == nil &&
 			pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded {
 			out = append(out, pod)
 		}
@@ -55,10 +60,10 @@ func (p *pass) serverPods() []corev1.Pod {
 	return out
 }
 
-// pod finds a pod by its name.
+// pod finds a server's pod by its name.
 func (p *pass) pod(name string) *corev1.Pod {
 	for i := range p.pods {
-		if p.pods[i].Name == name && p.pods[i].DeletionTimestamp == nil {
+		if p.pods[i].Name == name && isServer(&p.pods[i]) && p.pods[i].DeletionTimestamp == nil {
 			return &p.pods[i]
 		}
 	}

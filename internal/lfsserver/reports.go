@@ -31,7 +31,7 @@ func (s *Server) putScan(w http.ResponseWriter, r *http.Request) error {
 	}
 	run := r.PathValue("run")
 	if !validRun(run) {
-		return &statusError{status: http.StatusBadRequest, message: "a run is named by lower-case letters, digits and hyphens, at most 253"}
+		return &statusError{status: http.StatusBadRequest, message: "a run is named by lower-case letters, digits, hyphens and dots (not first), at most 253"}
 	}
 	if err := bounded(r, maxScan); err != nil {
 		return err

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 )
 
 // storesParts in the order in which they are measured.
 var storesParts = []rigPart{
+	{"breaches", tenantBreaches},
 	{"rbac", secretVerbs},
 }
 
@@ -28,13 +30,16 @@ func secretVerbs(ctx context.Context, r *rig) error {
 	return nil
 }
 
-// figure runs a test and returns what it logs as "name=VALUE". A test that fails
-// has none.
+// figure runs a test and returns what it logs as "name=VALUE", with an error where
+// the test fails.
 func (r *rig) figure(ctx context.Context, pkg, test, name string) (string, error) {
 	out, err := r.goTest(ctx, storeKinds[0], pkg, test)
-	found := regexp.MustCompile(`\b` + name + `=(\S+)`).FindSubmatch(out)
-	if err != nil || found == nil {
-		return "", fmt.Errorf("%s: %w\n%s", test, err, out)
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", test, err, out)
 	}
-	return string(found[1]), nil
+	found := regexp.MustCompile(`\b` + name + `=(\S+)`).FindSubmatch(out)
+	if found == nil {
+		return "", errors.Join(err, fmt.Errorf("%s says nothing of %s", test, name))
+	}
+	return string(found[1]), err
 }
