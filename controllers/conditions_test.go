@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -278,5 +279,35 @@ func TestPodProblems(t *testing.T) {
 	if err := w.c.Delete(t.Context(), pod, client.GracePeriodSeconds(0)); err != nil {
 		t.Fatal(err)
 	}
+	w.ready("models")
+}
+
+// TestWithinQuota: how much of the quota is used is said before pushes fail, and a
+// repository without one does not speak of it.
+func TestWithinQuota(t *testing.T) {
+	w := newWorld(t)
+	w.create("models")
+	if meta.FindStatusCondition(w.ready("models").Status.Conditions, v1alpha1.ConditionWithinQuota) != nil {
+		t.Error("WithinQuota is there without a quota")
+	}
+	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.Quota = ptr.To(resource.MustParse("1000")) })
+	for _, tc := range []struct {
+		bytes  int64
+		status metav1.ConditionStatus
+		reason string
+	}{
+		{100, metav1.ConditionTrue, v1alpha1.ConditionWithinQuota},
+		{900, metav1.ConditionTrue, v1alpha1.ReasonQuotaNearlyUsed},
+		{995, metav1.ConditionFalse, v1alpha1.ReasonQuotaUsed},
+	} {
+		w.server.set(func(s *serverstatus.Status) {
+			s.Usage = &serverstatus.Usage{Objects: 1, Bytes: tc.bytes, CountedAt: time.Now()}
+		})
+		repo := w.wait("models", v1alpha1.ConditionWithinQuota, tc.status, tc.reason)
+		if tc.bytes > 100 && !strings.Contains(describe(repo), "% of 1k are used") {
+			t.Errorf("the message does not say how much: %s", describe(repo))
+		}
+	}
+	w.told("Warning " + v1alpha1.ReasonQuotaUsed)
 	w.ready("models")
 }

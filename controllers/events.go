@@ -33,6 +33,7 @@ var told = []string{
 	v1alpha1.ConditionAccessReady,
 	v1alpha1.ConditionHistoryReadable,
 	v1alpha1.ConditionGarbageCollected,
+	v1alpha1.ConditionWithinQuota,
 	v1alpha1.ConditionFieldsSupported,
 }
 

@@ -22,6 +22,8 @@ const (
 	ConditionAccessReady = "AccessReady"
 	// ConditionGarbageCollected: the last garbage collection came to its end.
 	ConditionGarbageCollected = "GarbageCollected"
+	// ConditionWithinQuota: the repository may hold more. Absent without a quota.
+	ConditionWithinQuota = "WithinQuota"
 	// ConditionFieldsSupported: False when the spec asks for what this version
 	// of the operator does not do yet; the message lists the fields.
 	ConditionFieldsSupported = "FieldsSupported"
@@ -48,6 +50,11 @@ const (
 	ReasonProbeFailed = "ProbeFailed"
 	// ReasonLimitExceeded: the LFSStore does not allow what the spec asks for.
 	ReasonLimitExceeded = "LimitExceeded"
+	// ReasonQuotaNearlyUsed: 90 % of the quota are used. Uploads go on.
+	ReasonQuotaNearlyUsed = "QuotaNearlyUsed"
+	// ReasonQuotaUsed: so much of the quota is used that uploads are refused, all
+	// but small ones at least.
+	ReasonQuotaUsed = "QuotaUsed"
 )
 
 // AudiencePrefix begins the audience of tokens that are made for LFSRepositories,

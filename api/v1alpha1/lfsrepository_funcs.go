@@ -67,7 +67,6 @@ func (s *LFSRepositorySpec) UnsupportedFields() []UnsupportedField {
 
 	check(s.AdoptFrom != nil, true, "spec.adoptFrom", "leave it out in a new LFSRepository, and push the objects again")
 
-	check(s.Quota != nil, false, "spec.quota", without)
 	check(s.Storage == nil && s.Access.jwtSecrets(), false, "spec.access.jwt.issuers[].keySecretRef and caSecretRef",
 		"such issuers are not trusted, because the server of an LFSStore's repository runs where these Secrets are not; name an issuer by url alone")
 	if v := s.Server; v != nil {

@@ -85,3 +85,6 @@ func (p Prefix) GCRequest() string { return string(p) + metaDir + "gc/request.js
 
 // HistoryCheck is the key of the last answer to "can the history be read".
 func (p Prefix) HistoryCheck() string { return string(p) + metaDir + "history-check.json" }
+
+// Quota is the key of what is counted and claimed of the repository's quota.
+func (p Prefix) Quota() string { return string(p) + metaDir + "quota.json" }

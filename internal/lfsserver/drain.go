@@ -22,6 +22,7 @@ func (s *Server) drain(api, admin *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
 	defer cancel()
 	err := api.Shutdown(ctx)
+	s.closeQuota()
 	// Last, so that metrics and status can be read to the end.
 	if adminErr := admin.Shutdown(ctx); err == nil {
 		err = adminErr

@@ -180,7 +180,7 @@ func (s *Server) troubled(err error) error {
 func (s *Server) service(c *call, host *endpoint, id auth.Identity) *batch.Service {
 	return &batch.Service{
 		Bucket: c.store.bucket, Prefix: c.prefix, Guard: c.store.guard, Lookups: s.lookups,
-		Memory: c.store.memory, Quarantine: c.quarantine(), Absence: c.store.absence,
+		Memory: c.store.memory, Quarantine: c.quarantine(), Absence: c.store.absence, Reserve: s.reserve(c),
 		Session: s.session(c, host, id), Rules: c.transferRules(s.monitor.State().Store.Capabilities),
 	}
 }

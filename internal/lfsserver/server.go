@@ -17,6 +17,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/gate"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/quota"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/usage"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -41,6 +42,9 @@ type Server struct {
 	bodies  chan struct{} // a place for each large body
 	monitor *monitor.Monitor
 	usage   *usage.Counter
+	quota   *quota.Ledger
+	// unlimited is true once there is no record of a quota.
+	unlimited atomic.Bool
 	// identities that were verified, over all configurations.
 	identities     *auth.Memory
 	issuersChanged chan struct{}
@@ -64,7 +68,8 @@ func New(o Options) (*Server, error) {
 	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady, func() *serverstatus.Usage { return s.usage.Last() })
 	o.Registry.MustRegister(gcMetrics{func() *serverstatus.GCReport { return s.monitor.State().GC }})
 	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
-	s.usage = usage.New(s.countable, o.Now, o.Logger, o.UsageGap)
+	s.quota = quota.New(o.Now, func() { s.usage.Changed() })
+	s.usage = usage.New(s.countable, s.followCount, o.Now, o.Logger, o.UsageGap)
 	s.reloadError.Store(new(string))
 	first, err := s.build(readFiles(&o), nil)
 	if err != nil {

@@ -46,6 +46,8 @@ const (
 	OutcomeMissing  Outcome = "missing"
 	OutcomePruned   Outcome = "pruned"
 	OutcomeRefused  Outcome = "refused"
+	// OutcomeOverQuota: the repository may not hold as much.
+	OutcomeOverQuota Outcome = "over-quota"
 )
 
 // Outcomes counts the answers by what they say.

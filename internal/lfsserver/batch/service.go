@@ -33,6 +33,8 @@ type Service struct {
 	Quarantine time.Duration
 	// Absence is what is known of objects that are not there.
 	Absence *presence.Absence
+	// Reserve lets an object in that is to be uploaded; nil where there is no quota.
+	Reserve Reserve
 }
 
 // Do answers a request from Decode. ctx ends at the batch's Timeout.
@@ -185,6 +187,9 @@ func (s *Service) wanted(ctx context.Context, d transfer.Dialect, o RequestObjec
 	if o.Size.Bytes > d.MaxUpload() {
 		return refuse(o, "the object has %d bytes, more than the %d that one request can upload; a multipart upload is needed",
 			o.Size.Bytes, d.MaxUpload()), nil
+	}
+	if a, refused, err := s.reserve(ctx, o); refused || err != nil {
+		return a, err
 	}
 	s.Absence.Announce(ctx)
 	if d.Label() != transfer.NameBasic {

@@ -27,9 +27,20 @@ const (
 // Source is what to count; ok is false while there is nothing to ask.
 type Source func() (bucket objectstore.Bucket, prefix layout.Prefix, ok bool)
 
+// Follower takes part in a count: it sees every object, and the sum of a complete
+// one.
+type Follower interface {
+	Saw(oid string)
+	Publish(ctx context.Context, bytes int64) error
+}
+
+// Follow begins a Follower before each count.
+type Follow func(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (Follower, error)
+
 // Counter counts in the background.
 type Counter struct {
 	source Source
+	follow Follow
 	now    func() time.Time
 	log    *slog.Logger
 	least  time.Duration
@@ -38,13 +49,13 @@ type Counter struct {
 	dirty chan struct{}
 }
 
-// New makes a counter. leastGap replaces the built-in gap between counts; zero
-// keeps it.
-func New(source Source, now func() time.Time, log *slog.Logger, leastGap time.Duration) *Counter {
+// New makes a counter. leastGap replaces the built-in gap between
+// counts; zero keeps it.
+func New(source Source, follow Follow, now func() time.Time, log *slog.Logger, leastGap time.Duration) *Counter {
 	if leastGap == 0 {
 		leastGap = least
 	}
-	return &Counter{source: source, now: now, log: log, least: leastGap, dirty: make(chan struct{}, 1)}
+	return &Counter{source: source, follow: follow, now: now, log: log, least: leastGap, dirty: make(chan struct{}, 1)}
 }
 
 // Last is the last count, nil before the first.
@@ -77,20 +88,45 @@ func (c *Counter) count(ctx context.Context) {
 	if !ok {
 		return // whoever makes it ok says Changed
 	}
-	u := serverstatus.Usage{CountedAt: c.now().UTC()}
+	u, err := c.list(ctx, bucket, prefix)
+	if u != nil {
+		c.last.Store(u)
+	}
+	if err != nil {
+		c.log.Warn("usage could not be counted", "error", err)
+		c.Changed() // again after the gap
+	}
+}
+
+// list returns a count with an error when only its follower failed.
+
+func (c *Counter) list(ctx context.Context, bucket objectstore.Bucket, prefix layout.Prefix) (*serverstatus.Usage, error) {
+	follower, err := c.follow(ctx, bucket, prefix)
+	if err != nil {
+		return nil, err
+	}
+	u := &serverstatus.Usage{CountedAt: c.now().UTC()}
 	for info, err := range bucket.List(ctx, prefix.Objects(), "") {
 		if err != nil {
-			c.log.Warn("usage could not be counted", "error", err)
-			c.Changed() // again after the gap
-			return
+			return nil, err
 		}
-		if _, final := prefix.OIDOf(info.Key); final {
+		if oid, final := prefix.OIDOf(info.Key); final {
 			u.Objects++
 			u.Bytes += info.Size
+			follower.Saw(oid)
 		}
 	}
-	c.last.Store(&u)
+	return u, follower.Publish(ctx, u.Bytes)
 }
+
+// Alone is the Follower of a count that nobody follows.
+type Alone struct{}
+
+// Saw implements Follower.
+func (Alone) Saw(string) {}
+
+// Publish implements Follower.
+func (Alone) Publish(context.Context, int64) error { return nil }
 
 // wait is false when ctx ended.
 func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {

@@ -41,6 +41,9 @@ func (b *slowBucket) List(context.Context, string, string) iter.Seq2[objectstore
 	}
 }
 
+// alone follows no count.
+func alone(context.Context, objectstore.Bucket, layout.Prefix) (Follower, error) { return Alone{}, nil }
+
 // TestPace: however often something changes, listing takes at most 5 % of the
 // time and happens at most every 15 s; changes are not forgotten.
 func TestPace(t *testing.T) {
@@ -48,7 +51,7 @@ func TestPace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &slowBucket{takes: takes}
-				c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, time.Now, slog.New(slog.DiscardHandler), 0)
+				c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, alone, time.Now, slog.New(slog.DiscardHandler), 0)
 				ctx, cancel := context.WithCancel(t.Context())
 				var running sync.WaitGroup
 				running.Go(func() { c.Run(ctx) })
@@ -77,7 +80,7 @@ func TestPace(t *testing.T) {
 func TestAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &slowBucket{}
-		c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, time.Now, slog.New(slog.DiscardHandler), 0)
+		c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, alone, time.Now, slog.New(slog.DiscardHandler), 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { c.Run(ctx) })
