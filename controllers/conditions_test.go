@@ -147,11 +147,11 @@ func TestUnsupportedFields(t *testing.T) {
 	t.Run("other", func(t *testing.T) {
 		w := newWorld(t)
 		w.create("models", func(r *v1alpha1.LFSRepository) {
-			r.Spec.Server = &v1alpha1.Server{Autoscaling: &v1alpha1.Autoscaling{MaxReplicas: 3}}
+			r.Spec.Exposure = &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{}}
 		})
 		w.ready("models")
 		repo := w.wait("models", v1alpha1.ConditionFieldsSupported, metav1.ConditionFalse, v1alpha1.ReasonFieldNotSupported)
-		if !strings.Contains(describe(repo), "spec.server.autoscaling") {
+		if !strings.Contains(describe(repo), "spec.exposure.ingress") {
 			t.Errorf("the message does not name the field: %s", describe(repo))
 		}
 	})

@@ -1,17 +1,21 @@
 package controllers
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
@@ -40,6 +44,56 @@ func TestSuspend(t *testing.T) {
 	}
 	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.Suspend = false })
 	w.ready("models")
+}
+
+// TestAutoscaling: the number of replicas is the autoscaler's within its bounds, from
+// the first moment on and while the operator goes on applying; and the spec's again
+// without it.
+func TestAutoscaling(t *testing.T) {
+	w := newWorld(t)
+	w.create("models", func(r *v1alpha1.LFSRepository) { r.Spec.Server = &v1alpha1.Server{Replicas: ptr.To[int32](3)} })
+	w.ready("models")
+	w.change("models", func(r *v1alpha1.LFSRepository) {
+		r.Spec.Server = &v1alpha1.Server{Autoscaling: &v1alpha1.Autoscaling{MinReplicas: ptr.To[int32](2), MaxReplicas: 5}}
+	})
+	w.ready("models")
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{}
+	w.fetch(hpa, "models-lfs")
+	if *hpa.Spec.MinReplicas != 2 || hpa.Spec.MaxReplicas != 5 || hpa.Spec.ScaleTargetRef.Name != "models-lfs" {
+		t.Errorf("the autoscaler is %+v", hpa.Spec)
+	}
+	replicas := func(want int32) {
+		t.Helper()
+		w.eventually(fmt.Sprintf("%d replicas", want), func() string {
+			d := &appsv1.Deployment{}
+			w.fetch(d, "models-lfs")
+			if got := *d.Spec.Replicas; got != want {
+				return fmt.Sprint(got)
+			}
+			return ""
+		})
+	}
+	replicas(3) // as it was
+	d := &appsv1.Deployment{}
+	w.fetch(d, "models-lfs")
+	scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 4}}
+	if err := w.c.SubResource("scale").Update(t.Context(), d, client.WithSubResourceBody(scale)); err != nil {
+		t.Fatal(err)
+	}
+	w.change("models", func(r *v1alpha1.LFSRepository) {
+		r.Spec.Server.PodTemplate = &v1alpha1.PodTemplate{Labels: map[string]string{"a": "b"}}
+	})
+	w.ready("models")
+	replicas(4)
+	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.Server = &v1alpha1.Server{Replicas: ptr.To[int32](1)} })
+	replicas(1)
+	w.eventually("the autoscaler goes", func() string {
+		err := w.c.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: "models-lfs"}, hpa)
+		if apierrors.IsNotFound(err) {
+			return ""
+		}
+		return fmt.Sprintf("still there: %v", err)
+	})
 }
 
 // TestRetain: nothing holds up a repository whose data stays.

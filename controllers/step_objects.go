@@ -6,12 +6,14 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
@@ -26,11 +28,19 @@ var childKinds = []schema.GroupVersionKind{
 	batchv1.SchemeGroupVersion.WithKind("CronJob"),
 	networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"),
 	policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"),
+	autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"),
 	rbacv1.SchemeGroupVersion.WithKind("RoleBinding"),
 }
 
 // build makes the desired objects.
-func (r *LFSRepositoryReconciler) build(_ context.Context, p *pass) error {
+func (r *LFSRepositoryReconciler) build(ctx context.Context, p *pass) error {
+	deployment, err := r.ownDeployment(ctx, p)
+	if err != nil {
+		return err
+	}
+	if deployment != nil {
+		p.in.Scaled = ptr.Deref(deployment.Spec.Replicas, 0)
+	}
 	set, err := desired.Objects(p.in)
 	p.set = set
 	return err

@@ -8,7 +8,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lfs-operator/lfs-operator/internal/desired"
@@ -16,15 +15,12 @@ import (
 
 // observe reads Deployment, pods and Jobs from the cache.
 func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
-	deployment := &appsv1.Deployment{}
-	at := p.in.Server()
-	key := client.ObjectKey{Namespace: at.Namespace, Name: desired.ServerName(at.Base)}
-	switch err := r.Get(ctx, key, deployment); {
-	case err == nil && r.Applier.Owns(p.live, deployment):
-		p.deployment = deployment
-	case err != nil && !apierrors.IsNotFound(err):
+	deployment, err := r.ownDeployment(ctx, p)
+	if err != nil {
 		return err
 	}
+	at := p.in.Server()
+	p.deployment = deployment
 	p.pods, p.jobs, p.observed = nil, nil, true
 	for _, namespace := range p.namespaces() {
 		mine := []client.ListOption{client.InNamespace(namespace), client.MatchingLabels(p.mine())}
@@ -46,6 +42,17 @@ func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
 	slices.SortFunc(p.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.jobs, func(a, b batchv1.Job) int { return cmp.Compare(a.Name, b.Name) })
 	return nil
+}
+
+// ownDeployment is the repository's, as the cache shows it; nil while there is none.
+func (r *LFSRepositoryReconciler) ownDeployment(ctx context.Context, p *pass) (*appsv1.Deployment, error) {
+	deployment := &appsv1.Deployment{}
+	at := p.in.Server()
+	err := r.Get(ctx, client.ObjectKey{Namespace: at.Namespace, Name: desired.ServerName(at.Base)}, deployment)
+	if err != nil || !r.Applier.Owns(p.live, deployment) {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return deployment, nil
 }
 
 // serverPods are the pods of the Deployment that are not on their way out.

@@ -40,12 +40,11 @@ func TestUnsupportedFields(t *testing.T) {
 		"adoption and all that only waits": {
 			spec: own(func(s *LFSRepositorySpec) {
 				s.AdoptFrom = &AdoptFrom{Prefix: "old/"}
-				s.Server = &Server{Autoscaling: &Autoscaling{}}
 				s.Exposure = &Exposure{HTTPRoute: &HTTPRouteExposure{}, Ingress: &IngressExposure{}}
 			}),
 			wantBlocking: []string{"spec.adoptFrom"},
 			want: []string{
-				"spec.server.autoscaling", "spec.exposure.httpRoute", "spec.exposure.ingress",
+				"spec.exposure.httpRoute", "spec.exposure.ingress",
 			},
 		},
 	}

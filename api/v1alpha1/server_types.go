@@ -51,7 +51,7 @@ type Autoscaling struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=20
 	MaxReplicas int32 `json:"maxReplicas,omitempty"`
-	// targetCPUUtilization in percent of the request.
+	// targetCPUUtilization in percent of the request. Built-in: 80.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100

@@ -42,12 +42,26 @@ func deployment(in Inputs) *appsv1ac.DeploymentApplyConfiguration {
 			WithTemplate(podTemplate(in, at, ComponentServer, serverPod(in))))
 }
 
-// replicas is what the Deployment should have; none while suspended.
+// replicas is what the Deployment should have; none while suspended. Those that an
+// autoscaler has chosen are repeated: a number that we had written and left out now
+// would fall back to one.
 func replicas(in Inputs) int32 {
-	if in.Repository.Spec.Suspend {
+	scaling := in.autoscaling()
+	switch {
+	case in.Repository.Spec.Suspend:
 		return 0
+	case scaling != nil:
+		return min(max(in.Scaled, leastReplicas(scaling)), scaling.MaxReplicas)
 	}
 	return in.Policy.Replicas.Value
+}
+
+// several is true where more than one replica may run at once, rollouts aside.
+func several(in Inputs) bool {
+	if scaling := in.autoscaling(); scaling != nil {
+		return scaling.MaxReplicas > 1
+	}
+	return replicas(in) > 1
 }
 
 func serverPod(in Inputs) *corev1ac.PodSpecApplyConfiguration {
@@ -65,7 +79,7 @@ func serverPod(in Inputs) *corev1ac.PodSpecApplyConfiguration {
 	spec := podSpec(in, in.Server()).
 		WithContainers(withMounts(server, mounts)).
 		WithTerminationGracePeriodSeconds(drainSeconds)
-	if replicas(in) > 1 {
+	if several(in) {
 		spec.WithTopologySpreadConstraints(spread(in.Server().Base))
 	}
 	return withVolumes(spec, mounts)

@@ -56,9 +56,10 @@ func inputs(repo *v1alpha1.LFSRepository) Inputs {
 // cases of what an LFSRepository can say, each a golden file.
 func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
 	return map[string]func(*v1alpha1.LFSRepository, *Inputs){
-		"minimal": func(*v1alpha1.LFSRepository, *Inputs) {},
-		"full":    full,
-		"store":   inStore,
+		"minimal":    func(*v1alpha1.LFSRepository, *Inputs) {},
+		"full":       full,
+		"store":      inStore,
+		"autoscaled": autoscaled,
 		"suspended": func(r *v1alpha1.LFSRepository, _ *Inputs) {
 			r.Spec.Suspend = true
 			r.Spec.Server = &v1alpha1.Server{
@@ -130,6 +131,12 @@ func full(r *v1alpha1.LFSRepository, in *Inputs) {
 		{Host: "lfs.internal:8443", StoreEndpoint: "http://store.internal:9000"},
 	}}
 	in.Credentials.Tokens = append(in.Credentials.Tokens, Token{Name: "ci", Scope: v1alpha1.ScopeRead, Generation: 1, Value: "lfs_ci", ExpiresAt: &until})
+}
+
+// autoscaled has more replicas at the moment than the autoscaler may still choose.
+func autoscaled(r *v1alpha1.LFSRepository, in *Inputs) {
+	r.Spec.Server = &v1alpha1.Server{Autoscaling: &v1alpha1.Autoscaling{MinReplicas: ptr.To[int32](2), MaxReplicas: 5, TargetCPUUtilization: ptr.To[int32](70)}}
+	in.Scaled = 6
 }
 
 // inStore lies in an administrator's store, whose words and the tenant's meet.

@@ -21,6 +21,9 @@ type Inputs struct {
 	Credentials Credentials
 	// Install says how the operator itself was installed.
 	Install Install
+	// Scaled is how many replicas the Deployment has, where a HorizontalPodAutoscaler
+	// may have decided that; 0 where there is none yet.
+	Scaled int32
 }
 
 // Install is what all repositories of one operator have in common.

@@ -40,6 +40,9 @@ func Objects(in Inputs) (Set, error) {
 	if binding := roleBinding(in); binding != nil {
 		set.Rest = append(set.Rest, binding)
 	}
+	if scaler := autoscaler(in); scaler != nil {
+		set.Rest = append(set.Rest, scaler)
+	}
 	if in.Apart() {
 		err = set.besideTenant(in)
 	}

@@ -11,7 +11,7 @@ type AutoscalingApplyConfiguration struct {
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 	// maxReplicas of the server, at least minReplicas.
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
-	// targetCPUUtilization in percent of the request.
+	// targetCPUUtilization in percent of the request. Built-in: 80.
 	TargetCPUUtilization *int32 `json:"targetCPUUtilization,omitempty"`
 }
 
