@@ -110,6 +110,8 @@ func garbageCollected(p *pass) *verdict {
 		return no(reasonJob, message)
 	}
 	switch {
+	case p.in.Store != nil && p.in.Store.SuspendsGC():
+		return no(v1alpha1.ReasonSuspended, "the administrator has suspended garbage collection in this object store: nothing is deleted until that is taken back")
 	case report == nil && len(p.repo.Spec.History) == 0:
 		return unknown(reasonNeverRan, "garbage collection has not run yet; without spec.history it will report and delete nothing")
 	case report == nil:

@@ -33,7 +33,7 @@ func (p *pass) gcRequests() []gcRequest {
 // runGC starts a garbage collection for each request that is new. It waits for a
 // server that can take the scan.
 func (r *LFSRepositoryReconciler) runGC(ctx context.Context, p *pass) error {
-	if p.repo.Spec.Suspend || p.in.Store != nil && p.in.Store.SuspendsGC() || !p.server.inForce || !p.storeReady() {
+	if p.in.SuspendsGC() || !p.server.inForce || !p.storeReady() {
 		return nil
 	}
 	for _, request := range p.gcRequests() {

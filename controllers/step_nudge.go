@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,14 +35,48 @@ func (r *LFSRepositoryReconciler) nudge(ctx context.Context, p *pass) error {
 		if pod == nil || upToDate(a, p.set.ConfigHash) || pod.Annotations[annotationMounts] == mounts || mem.nudged[pod.UID] == mounts {
 			continue
 		}
-		patch := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, pod.UID, annotationMounts, mounts)
-		target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
-		target.SetGroupVersionKind(podKind)
-		err := r.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldManager))
-		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("Pod/%s: %w", pod.Name, err)
+		if err := r.annotateMounts(ctx, pod, mounts); err != nil {
+			return err
 		}
 		mem.nudged[pod.UID] = mounts
+	}
+	return r.nudgeRuns(ctx, p, mounts)
+}
+
+// nudgeRuns does so for runs of garbage collection: whoever stops them must not
+// wait for a minute while they delete. One that was not seen before has begun with
+// what is mounted now, unless that is to stop it.
+func (r *LFSRepositoryReconciler) nudgeRuns(ctx context.Context, p *pass, mounts string) error {
+	mem := r.memory.of(p.key(), p.repo.UID)
+	maps.DeleteFunc(mem.nudged, func(uid types.UID, _ string) bool {
+		return !slices.ContainsFunc(p.pods, func(pod corev1.Pod) bool { return pod.UID == uid })
+	})
+	for i := range p.pods {
+		pod := &p.pods[i]
+		kind := pod.Labels[desired.LabelComponent]
+		if kind != desired.ComponentGC && kind != desired.ComponentSweep || pod.Status.Phase != corev1.PodRunning || pod.DeletionTimestamp != nil {
+			continue
+		}
+		seen, known := mem.nudged[pod.UID]
+		mem.nudged[pod.UID] = mounts
+		if seen == mounts || !known && !p.in.SuspendsGC() {
+			continue
+		}
+		if err := r.annotateMounts(ctx, pod, mounts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// annotateMounts changes a pod, and nothing in it.
+func (r *LFSRepositoryReconciler) annotateMounts(ctx context.Context, pod *corev1.Pod, mounts string) error {
+	patch := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, pod.UID, annotationMounts, mounts)
+	target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
+	target.SetGroupVersionKind(podKind)
+	err := r.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldManager))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("Pod/%s: %w", pod.Name, err)
 	}
 	return nil
 }

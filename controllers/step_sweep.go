@@ -13,7 +13,7 @@ import (
 // Whoever may make Jobs in the tenant's namespace can ask for one; so only the
 // newest scan is followed, and one sweep runs at a time.
 func (r *LFSRepositoryReconciler) sweep(ctx context.Context, p *pass) error {
-	if !p.in.Apart() || p.repo.Spec.Suspend || p.in.Store.SuspendsGC() {
+	if !p.in.Apart() || p.in.SuspendsGC() {
 		return nil
 	}
 	scan := newestScan(p.jobs)

@@ -284,6 +284,58 @@ func TestPolicyFollowsStore(t *testing.T) {
 	if !*c.Spec.Suspend {
 		t.Error("the store stops garbage collection, and the CronJob goes on")
 	}
+	if config := w.server.loadedAt(serverOf(w.get("models"))); !config.GC.Suspended {
+		t.Error("runs that are under way do not hear of it")
+	}
+	w.wait("models", v1alpha1.ConditionGarbageCollected, metav1.ConditionFalse, v1alpha1.ReasonSuspended)
+	w.changeStore(func(s *v1alpha1.LFSStore) { s.Spec.GC = nil })
+	w.settled()
+	if w.fetch(c, "models-lfs-gc"); !*c.Spec.Suspend {
+		t.Error("garbage collection deletes in a store that is read-only")
+	}
+	w.changeStore(func(s *v1alpha1.LFSStore) { s.Spec.ReadOnly = false })
+	w.wait("models", v1alpha1.ConditionGarbageCollected, metav1.ConditionUnknown, reasonNeverRan)
+	if w.fetch(c, "models-lfs-gc"); *c.Spec.Suspend {
+		t.Error("the store lets garbage collection run again, and the CronJob does not")
+	}
+}
+
+// TestStopReachesRuns: the pod of a run that is under way is made to look at its
+// configuration at once when garbage collection is stopped, and not before.
+func TestStopReachesRuns(t *testing.T) {
+	w, _ := newStoreWorld(t)
+	w.create("models", inStore(w))
+	repo := w.ready("models")
+	labels := desiredLabels(repo)
+	labels[desired.LabelComponent] = desired.ComponentSweep
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: serverOf(repo).Namespace, Name: "models-sweep", Labels: labels},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "sweep", Image: "x"}}},
+	}
+	if err := w.c.Create(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	pod.Status.Phase = corev1.PodRunning
+	if err := w.c.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	nudged := func() string {
+		if err := w.c.Get(t.Context(), client.ObjectKeyFromObject(pod), pod); err != nil {
+			t.Fatal(err)
+		}
+		return pod.Annotations[annotationMounts]
+	}
+	w.settled()
+	if nudged() != "" {
+		t.Error("a run was nudged that has the newest configuration")
+	}
+	w.changeStore(func(s *v1alpha1.LFSStore) { s.Spec.GC = &v1alpha1.StoreGC{Suspend: true} })
+	w.eventually("the run is nudged", func() string {
+		if nudged() == "" {
+			return "not yet"
+		}
+		return ""
+	})
 }
 
 // TestLimitExceeded: the condition names field, value and limit; of the change

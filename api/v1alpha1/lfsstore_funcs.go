@@ -125,5 +125,6 @@ func (s *LFSStore) PolicyDefaults() *PolicyDefaults {
 	return out
 }
 
-// SuspendsGC is true where the administrator has stopped garbage collection.
-func (s *LFSStore) SuspendsGC() bool { return s.Spec.GC != nil && s.Spec.GC.Suspend }
+// SuspendsGC is true where the administrator has stopped garbage collection, by
+// itself or with everything else that changes objects.
+func (s *LFSStore) SuspendsGC() bool { return s.Spec.ReadOnly || s.Spec.GC != nil && s.Spec.GC.Suspend }

@@ -145,7 +145,8 @@ type LFSStoreSpec struct {
 	// +optional
 	Exposure *StoreExposure `json:"exposure,omitempty"`
 
-	// readOnly refuses every upload to every repository of this store.
+	// readOnly refuses every upload to every repository of this store, and keeps
+	// garbage collection from deleting anything in it.
 	// +optional
 	ReadOnly bool `json:"readOnly,omitempty"`
 	// gc holds what concerns garbage collection in the whole store.
@@ -222,7 +223,8 @@ type StoreEndpoint struct {
 
 // StoreGC is garbage collection in a whole store.
 type StoreGC struct {
-	// suspend keeps garbage collection from running anywhere in the store.
+	// suspend keeps garbage collection from running anywhere in the store. Runs
+	// that are under way stop before their next delete.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }

@@ -76,6 +76,10 @@ func (w *gcWorld) scanFlags(more ...string) []string {
 // run is what the CronJob's pod does.
 func (w *gcWorld) run() (name string, err error) {
 	w.t.Helper()
+	return w.runWith("--answer-within", "500ms")
+}
+
+func (w *gcWorld) runWith(sweepFlags ...string) (name string, err error) {
 	// The limits of a second, by the store's clock: it counts whole seconds, so
 	// that rounding takes up to one from each end, and limits must be exceeded.
 	time.Sleep(3500 * time.Millisecond)
@@ -84,8 +88,8 @@ func (w *gcWorld) run() (name string, err error) {
 	if err := scanHistory(context.Background(), w.scanFlags("--run", name)); err != nil {
 		return name, err
 	}
-	return name, sweepStore(context.Background(), w.flags("--run", name,
-		"--credentials-dir", filepath.Join(w.Dir, "credentials"), "--answer-within", "500ms"))
+	return name, sweepStore(context.Background(), w.flags(append([]string{"--run", name,
+		"--credentials-dir", filepath.Join(w.Dir, "credentials")}, sweepFlags...)...))
 }
 
 func (w *gcWorld) mustRun() {

@@ -53,14 +53,20 @@ func sweepStore(ctx context.Context, args []string) error {
 		return usageError{errors.New("--run (or LFS_RUN) is needed: the name that the scan had")}
 	}
 	boundMemory()
-	cfg, _, err := serverconfig.Load(o.config)
+	cfg, err := o.load()
 	if err != nil {
 		return err
 	}
-	if o.dryRun {
+	return o.sweep(ctx, cfg)
+}
+
+// load reads the configuration as it is now.
+func (o sweepOptions) load() (*serverconfig.Config, error) {
+	cfg, _, err := serverconfig.Load(o.storeOptions.config)
+	if err == nil && o.dryRun {
 		cfg.GC.Mode = serverconfig.GCDryRun
 	}
-	return o.sweep(ctx, cfg)
+	return cfg, err
 }
 
 func (o sweepOptions) sweep(ctx context.Context, cfg *serverconfig.Config) error {
@@ -69,7 +75,7 @@ func (o sweepOptions) sweep(ctx context.Context, cfg *serverconfig.Config) error
 		return err
 	}
 	opts := sweep.Options{
-		Config: cfg, Run: o.run, TempDir: o.workDir, Limits: o.limits,
+		Config: cfg, Current: o.load, Run: o.run, TempDir: o.workDir, Limits: o.limits,
 		Bucket: st.bucket, Presign: st.signer,
 		Do: func(r *http.Request) (*http.Response, error) { return st.bucket.Do(r, "gc-delete") },
 		Probe: func(ctx context.Context) (serverstatus.Capabilities, error) {

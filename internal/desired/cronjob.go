@@ -13,7 +13,7 @@ func cronJob(in Inputs) *batchv1ac.CronJobApplyConfiguration {
 	spec := batchv1ac.CronJobSpec().
 		WithSchedule(in.Policy.Schedule.Value).
 		WithConcurrencyPolicy(batchv1.ForbidConcurrent).
-		WithSuspend(repo.Spec.Suspend || in.gcSuspended()).
+		WithSuspend(in.SuspendsGC()).
 		WithStartingDeadlineSeconds(3600).
 		WithSuccessfulJobsHistoryLimit(1).
 		WithFailedJobsHistoryLimit(1).

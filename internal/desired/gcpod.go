@@ -82,8 +82,11 @@ func SweepJob(in Inputs, run string) *batchv1ac.JobApplyConfiguration {
 			WithTemplate(podTemplate(in, at, ComponentSweep, withVolumes(spec, mounts))))
 }
 
-// gcSuspended is true where the administrator has stopped garbage collection.
-func (in Inputs) gcSuspended() bool { return in.Store != nil && in.Store.SuspendsGC() }
+// SuspendsGC is true where the tenant has stopped everything, or the
+// administrator garbage collection.
+func (in Inputs) SuspendsGC() bool {
+	return in.Repository.Spec.Suspend || in.Store != nil && in.Store.SuspendsGC()
+}
 
 // stoppedByGuard ends a run for which a second attempt would end the same way.
 func stoppedByGuard() *batchv1ac.PodFailurePolicyApplyConfiguration {

@@ -241,6 +241,7 @@ func gcConfig(in Inputs) serverconfig.GC {
 		GracePeriod:        p.GracePeriod.Value.Duration.String(),
 		Quarantine:         p.Quarantine.Value.Duration.String(),
 		DeleteLimitPercent: percent(p.DeleteLimit.Value),
+		Suspended:          in.SuspendsGC(),
 	}
 	if p.OrphanAfter != nil {
 		out.OrphanAfter = p.OrphanAfter.Value.Duration.String()

@@ -54,6 +54,9 @@ var (
 	// errReadOnly: an administrator has stopped uploads to the whole store.
 	errReadOnly = &statusError{status: http.StatusForbidden, message: "the object store is read-only at the moment; " +
 		"downloads work, and uploads will when its administrator allows them again"}
+	// errGCSuspended: whoever may has stopped garbage collection.
+	errGCSuspended = &statusError{status: http.StatusConflict, message: "garbage collection is suspended in this object store; " +
+		"its administrator can allow it again (LFSStore: spec.gc.suspend, spec.readOnly)"}
 	errDenied = &statusError{status: http.StatusForbidden, message: "these credentials do not allow this operation; it takes scope Read to download, scope Write to push, scope Admin to ask for garbage collection"}
 )
 

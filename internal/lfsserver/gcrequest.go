@@ -61,6 +61,9 @@ func (s *Server) gc(c *call) error {
 	defer cancel()
 	status := http.StatusOK
 	if c.r.Method == http.MethodPost {
+		if c.config.GC.Suspended {
+			return errGCSuspended
+		}
 		r, err := s.askForGC(ctx, c, id.Principal())
 		if err != nil {
 			return s.troubled(err)

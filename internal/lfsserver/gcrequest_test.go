@@ -108,3 +108,16 @@ func TestGCRequest(t *testing.T) {
 		t.Errorf("asked again: %d %+v", status, got)
 	}
 }
+
+// TestGCRequestSuspended: nobody is told to wait for a run that will not come.
+func TestGCRequestSuspended(t *testing.T) {
+	t.Parallel()
+	s := lfstest.Start(t, assets.SharedStore(t), lfstest.WithConfig(withAdmin), lfstest.WithConfig(func(c *serverconfig.Config) { c.GC.Suspended = true }))
+	status, got := askGC(t, s, http.MethodPost, adminToken)
+	if status != http.StatusConflict || !strings.Contains(got.Message, "suspended") {
+		t.Errorf("%d %+v", status, got)
+	}
+	if status, got := askGC(t, s, http.MethodGet, adminToken); status != http.StatusOK || got.Request != nil {
+		t.Errorf("it was noted all the same: %d %+v", status, got)
+	}
+}

@@ -310,8 +310,11 @@ type GC struct {
 	Quarantine  string `json:"quarantine"`
 	OrphanAfter string `json:"orphanAfter,omitempty"`
 	// DeleteLimitPercent of the objects may go in one run.
-	DeleteLimitPercent int      `json:"deleteLimitPercent"`
-	Rules              []GCRule `json:"rules,omitempty"`
+	DeleteLimitPercent int `json:"deleteLimitPercent"`
+	// Suspended: nothing may be condemned or deleted. A run that is under way reads
+	// it again before each delete.
+	Suspended bool     `json:"suspended,omitempty"`
+	Rules     []GCRule `json:"rules,omitempty"`
 }
 
 // GCRule overrides KeepVersions for the paths that it matches.

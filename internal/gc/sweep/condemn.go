@@ -103,7 +103,7 @@ func (r *run) carryOut(ctx context.Context) error {
 	if err := r.examine(ctx); err != nil {
 		return err
 	}
-	if err := r.fresh(ctx); err != nil {
+	if err := errors.Join(r.fresh(ctx), r.wanted()); err != nil {
 		return err
 	}
 	if err := r.writeIndex(ctx, r.next()); err != nil {

@@ -104,6 +104,9 @@ func (r *run) deleteGroup(ctx context.Context, group []index.Entry, fates map[st
 		}
 		urls[i] = u
 	}
+	if err := r.wanted(); err != nil {
+		return err
+	}
 	if err := r.stillOurs(ctx); err != nil {
 		return err
 	}

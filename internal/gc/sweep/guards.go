@@ -49,6 +49,9 @@ func (r *run) configured(context.Context) (err error) {
 		return stop("PolicyInvalid", "%v; nothing is deleted under a policy that is not understood", err)
 	}
 	r.report.Policy = r.policy.String()
+	if err := r.stopped(r.Config); err != nil {
+		return err
+	}
 	if len(r.Config.History) == 0 {
 		return stop("HistoryMissing", "spec.history lists no Git repository, so nothing says which objects are still needed; list it")
 	}

@@ -29,6 +29,9 @@ type Options struct {
 	// Run is the name of the Job, and of its scan.
 	Run    string
 	Bucket objectstore.Bucket
+	// Current reads the configuration again, so that a run which is under way hears
+	// of a stop; nil where it cannot change.
+	Current func() (*serverconfig.Config, error)
 	// Presign signs DELETEs, Do sends each once, without any retry of its own.
 	Presign objectstore.Presigner
 	Do      func(*http.Request) (*http.Response, error)

@@ -52,7 +52,8 @@ type LFSStoreSpecApplyConfiguration struct {
 	Server *StoreServerApplyConfiguration `json:"server,omitempty"`
 	// exposure of the servers, for repositories that name no endpoints.
 	Exposure *StoreExposureApplyConfiguration `json:"exposure,omitempty"`
-	// readOnly refuses every upload to every repository of this store.
+	// readOnly refuses every upload to every repository of this store, and keeps
+	// garbage collection from deleting anything in it.
 	ReadOnly *bool `json:"readOnly,omitempty"`
 	// gc holds what concerns garbage collection in the whole store.
 	GC *StoreGCApplyConfiguration `json:"gc,omitempty"`

@@ -7,7 +7,8 @@ package v1alpha1
 //
 // StoreGC is garbage collection in a whole store.
 type StoreGCApplyConfiguration struct {
-	// suspend keeps garbage collection from running anywhere in the store.
+	// suspend keeps garbage collection from running anywhere in the store. Runs
+	// that are under way stop before their next delete.
 	Suspend *bool `json:"suspend,omitempty"`
 }
 
