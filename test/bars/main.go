@@ -6,6 +6,7 @@
 //	bars access [PART…]   locks, identities, load; needs no cluster
 //	bars gc [PART…]   garbage collection at scale; needs no cluster
 //	bars stores [PART…]   what keeps tenants apart; some parts need a cluster
+//	bars availability [PART…]   pushes and pulls while pods and stores come and go; needs a cluster
 //	bars relay LISTEN PUT GET   a bare relay between two links and whoever asks
 //	bars time NAME COMMAND…   how long a command takes, in seconds
 //
@@ -38,6 +39,8 @@ func main() {
 		err = gc(ctx, os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "stores":
 		err = stores(ctx, os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "availability":
+		err = availability(ctx, os.Args[2:])
 	case len(os.Args) == 5 && os.Args[1] == "relay":
 		err = relay(ctx, os.Args[2], os.Args[3], os.Args[4])
 	case len(os.Args) > 3 && os.Args[1] == "time":

@@ -36,7 +36,11 @@ var parts = []part{
 // slice measures the vertical slice in the cluster at hand: those parts that are
 // named, or all. The servers of "idle" and the repositories of "steady" are those
 // that "ready" has made.
-func slice(ctx context.Context, only []string) error {
+func slice(ctx context.Context, only []string) error { return measureInCluster(ctx, parts, only) }
+
+// measureInCluster measures those parts that are named, or all, in a cluster that it
+// installs the operator into.
+func measureInCluster(ctx context.Context, parts []part, only []string) error {
 	for _, name := range only {
 		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
 			return fmt.Errorf("no part %q", name)

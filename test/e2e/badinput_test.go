@@ -37,8 +37,8 @@ func badInputs(t *testing.T) map[string]badInput {
 	const wrongKey = "e2e-wrong-secret-key"
 	book.learn(wrongKey, "the wrong secret key")
 	shut, lying := newDoor(t), newDoor(t)
-	lying.lies.Store(true)
-	lying.open()
+	lying.Lies.Store(true)
+	noError(t, lying.Open())
 	deleteSecret := func(t *testing.T, r *harness.Repository) {
 		kubectl(t, "-n", r.Namespace, "delete", "secret", "store-credentials")
 	}
@@ -59,10 +59,10 @@ func badInputs(t *testing.T) map[string]badInput {
 			says: []string{"store-credentials", "AWS_ACCESS_KEY_ID"}, repair: goodSecret},
 		"wrong-key": {spoil: setSecret(harness.StoreAccessKey, wrongKey), condition: storeReady, reason: "CredentialsRefused",
 			says: []string{"store-credentials"}, repair: goodSecret},
-		"unreachable": {repository: harness.Repository{Endpoint: shut.url()}, condition: storeReady, reason: "StoreUnreachable",
-			says: []string{shut.addr}, repair: func(*testing.T, *harness.Repository) { shut.open() }},
-		"incapable": {repository: harness.Repository{Endpoint: lying.url()}, condition: storeReady, reason: "StoreIncapable",
-			says: []string{"If-None-Match"}, repair: func(*testing.T, *harness.Repository) { lying.lies.Store(false) }},
+		"unreachable": {repository: harness.Repository{Endpoint: shut.URL()}, condition: storeReady, reason: "StoreUnreachable",
+			says: []string{shut.Addr}, repair: func(*testing.T, *harness.Repository) { noError(t, shut.Open()) }},
+		"incapable": {repository: harness.Repository{Endpoint: lying.URL()}, condition: storeReady, reason: "StoreIncapable",
+			says: []string{"If-None-Match"}, repair: func(*testing.T, *harness.Repository) { lying.Lies.Store(false) }},
 		"no-bucket": {repository: harness.Repository{ExistingBucket: true}, condition: storeReady, reason: "BucketMissing",
 			says: []string{"e2e-no-bucket", "createBucket"}, repair: func(t *testing.T, r *harness.Repository) { makeBucket(t, r.Bucket) }},
 		"prefix-in-use": {repository: harness.Repository{Prefix: "shared/"}, spoil: claimPrefix, condition: storeReady, reason: "PrefixInUse",

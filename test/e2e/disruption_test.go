@@ -42,15 +42,15 @@ func TestPushUnderDisruption(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			slow := newDoor(t)
-			slow.delay = pushDelay
+			slow.Delay = pushDelay
 			reached := make(chan struct{})
-			slow.onUpload = func(n int64) {
+			slow.OnUpload = func(n int64) {
 				if n == disturbAt {
 					close(reached)
 				}
 			}
-			slow.open()
-			r := readyRepository(t, harness.Repository{Name: "push-" + name, PublicEndpoint: slow.url(),
+			noError(t, slow.Open())
+			r := readyRepository(t, harness.Repository{Name: "push-" + name, PublicEndpoint: slow.URL(),
 				Spec: fmt.Sprintf("  server: {replicas: %d}\n", tc.replicas)})
 			w := bigPush(t, r)
 			before := podUIDs(serverPods(t, r))
@@ -64,7 +64,7 @@ func TestPushUnderDisruption(t *testing.T) {
 				t.Fatalf("the push ended early: %v", err)
 			}
 			tc.disturb(t, r)
-			if n := slow.uploads.Load(); n >= pushFiles {
+			if n := slow.Uploads.Load(); n >= pushFiles {
 				t.Fatalf("disturbed after %d of %d uploads: not in the middle", n, pushFiles)
 			}
 			err := <-pushed
