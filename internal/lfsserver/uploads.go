@@ -60,6 +60,12 @@ func (s *Server) verify(c *call) error {
 	}
 	s.usage.Changed()
 	s.auditObjects(c, auditUploadFinished, t.OID)
+	if transfer.IsGitAgent(c.r.UserAgent()) {
+		// git-lfs does not read the answer, and its connection is good for the
+		// next request only where there is nothing to read.
+		c.w.WriteHeader(http.StatusOK)
+		return nil
+	}
 	return writeJSON(c.w, http.StatusOK, finished{Success: true, Message: "Object verified", OID: t.OID, Size: t.Size, ETag: info.ETag})
 }
 

@@ -24,8 +24,11 @@ func (o Offer) Has(name string) bool {
 // isGit is true for git-lfs: by its name, or by transfers that nothing else
 // offers.
 func (o Offer) isGit() bool {
-	return strings.HasPrefix(o.UserAgent, "git-lfs/") || o.Has("ssh") || o.Has("lfs-standalone-file")
+	return IsGitAgent(o.UserAgent) || o.Has("ssh") || o.Has("lfs-standalone-file")
 }
+
+// IsGitAgent is true for the User-Agent of git-lfs.
+func IsGitAgent(userAgent string) bool { return strings.HasPrefix(userAgent, "git-lfs/") }
 
 // Override of the choice among multipart dialects.
 type Override string

@@ -168,7 +168,9 @@ func (s *Service) complete(ctx context.Context, t Target, r *stored, parts []obj
 }
 
 // copying remembers the server's own upload to the final key, after throwing
-// away one that was not finished.
+// away one that was not finished. Where the register has changed since it was read
+// the upload cannot be remembered, and nobody would ever throw it away: nothing is
+// copied then.
 func (s *Service) copying(ctx context.Context, t Target, r *stored, id string) error {
 	if r.CopyID != "" {
 		if err := s.Store.Abort(ctx, s.Prefix.Object(r.OID), r.CopyID); err != nil {
@@ -176,7 +178,19 @@ func (s *Service) copying(ctx context.Context, t Target, r *stored, id string) e
 		}
 	}
 	r.CopyID = id
-	return s.update(ctx, t.Ref.Client, r)
+	etag, err := s.save(ctx, t.Ref.Client, r.Register, objectstore.Condition{IfMatch: r.info.ETag})
+	if err == nil {
+		r.info.ETag = etag
+		return nil
+	}
+	if errors.Is(err, objectstore.ErrPreconditionFailed) {
+		// A write that was repeated looks like one that came too late.
+		if now, lost := s.load(ctx, r.OID, t.Ref.Client); lost == nil && now.CopyID == id {
+			r.info.ETag = now.info.ETag
+			return nil
+		}
+	}
+	return err
 }
 
 // present looks for the final object, after garbage collection's index: the rules
