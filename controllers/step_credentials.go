@@ -10,24 +10,18 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/desired"
 )
 
-const (
-	// rotationOverlap is how long the token before a rotation still works.
-	rotationOverlap = time.Hour
-	// signingKeyGeneration of the one key that signs. Rotation (publish, sign,
-	// retire) will add a second one beside it.
-	signingKeyGeneration = 1
-)
+// rotationOverlap is how long the token before a rotation still works.
+const rotationOverlap = time.Hour
 
 // credentials derives the tokens and keys of the repository, and raises their
 // generation when a rotation is asked for.
 func (r *LFSRepositoryReconciler) credentials(_ context.Context, p *pass) error {
-	r.rotate(p)
+	asked := r.rotate(p)
 	uid := string(p.repo.UID)
-	id, key := r.Master.SigningKey(uid, signingKeyGeneration)
 	p.in.Credentials = desired.Credentials{
 		StatusToken: r.Master.StatusToken(uid),
 		ScanToken:   r.Master.ScanToken(uid),
-		SigningKeys: []desired.SigningKey{{ID: id, Key: key, Signs: true}},
+		SigningKeys: r.signingKeys(p, asked),
 		Tokens:      []desired.Token{r.token(p, desired.DefaultToken, v1alpha1.ScopeWrite, nil)},
 	}
 	if access := p.repo.Spec.Access; access != nil {
@@ -59,23 +53,25 @@ func (r *LFSRepositoryReconciler) token(p *pass, name string, scope v1alpha1.Tok
 }
 
 // rotate raises the generation of every token when the annotation's value is a
-// new one. The Secrets follow once the servers know the new tokens.
-func (r *LFSRepositoryReconciler) rotate(p *pass) {
+// new one, and tells whether it was. The Secrets follow once the servers know the
+// new tokens.
+func (r *LFSRepositoryReconciler) rotate(p *pass) bool {
 	wish := p.repo.Annotations[v1alpha1.AnnotationRotateTokens]
 	if wish == "" || wish == p.repo.Status.LastHandledRotation {
-		return
+		return false
 	}
 	p.repo.Status.LastHandledRotation = wish
 	p.persist = true
 	until := metav1.NewTime(p.now.Add(rotationOverlap).Truncate(time.Second))
 	for i := range p.repo.Status.Secrets {
 		record := &p.repo.Status.Secrets[i]
-		if record.TokenGeneration > 0 {
+		if record.TokenGeneration > 0 && record.Name != desired.KeysSecretName(p.in.Server().Base) {
 			record.TokenGeneration++
 			record.PreviousUntil = &until
 			p.event(normal, "TokensRotated", "RotateTokens", "Secret %s gets a new token; the one before works until %s", record.Name, until.UTC().Format(time.RFC3339))
 		}
 	}
+	return true
 }
 
 // secretRecord finds what status says of a Secret.

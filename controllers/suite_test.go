@@ -78,8 +78,14 @@ func restConfig(t *testing.T) *rest.Config {
 // permissions that we ship, and no more.
 func operatorConfig(t *testing.T) *rest.Config {
 	t.Helper()
+	return configOf(t, operatorUser)
+}
+
+// configOf is how a user reaches the API server.
+func configOf(t *testing.T, user string) *rest.Config {
+	t.Helper()
 	config := restConfig(t)
-	config.Impersonate.UserName = operatorUser
+	config.Impersonate.UserName = user
 	return config
 }
 

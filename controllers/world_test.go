@@ -31,6 +31,7 @@ import (
 type world struct {
 	t      *testing.T
 	ns     string
+	user   string        // that the operator is at the API server
 	others []string      // further namespaces that the operator looks after
 	c      client.Client // of a person: sees and does everything
 	spy    *spy          // what the operator does
@@ -52,12 +53,18 @@ func newWorld(t *testing.T) *world { return newWorldOf(t) }
 // newWorldOf has further namespaces, of which the operator knows.
 func newWorldOf(t *testing.T, others ...string) *world {
 	t.Helper()
+	return newWorldAs(t, operatorUser, others...)
+}
+
+// newWorldAs has an operator of another name; of its permissions see bindNamespaced.
+func newWorldAs(t *testing.T, user string, others ...string) *world {
+	t.Helper()
 	t.Parallel()
 	c, err := client.New(restConfig(t), client.Options{Scheme: testScheme(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, ns: namespaceFor(t), c: c, events: &recorder{}}
+	w := &world{t: t, ns: namespaceFor(t), user: user, c: c, events: &recorder{}}
 	for _, other := range others {
 		w.others = append(w.others, w.ns+"-"+other)
 	}
@@ -65,6 +72,9 @@ func newWorldOf(t *testing.T, others ...string) *world {
 		if err := c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if user != operatorUser {
+		w.bindNamespaced()
 	}
 	w.server = newFakeServer(w)
 	startKubelet(w)
@@ -80,7 +90,7 @@ func (w *world) start() { w.startWithKey("a key for tests") }
 func (w *world) startWithKey(secret string) {
 	w.t.Helper()
 	w.spy = newSpy(w.t)
-	mgr, err := ctrl.NewManager(operatorConfig(w.t), ctrl.Options{
+	mgr, err := ctrl.NewManager(configOf(w.t, w.user), ctrl.Options{
 		Scheme:     testScheme(w.t),
 		Logger:     testLogger(w.t),
 		Cache:      CacheOptions(w.namespaces()),

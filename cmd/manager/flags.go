@@ -3,8 +3,12 @@ package main
 import (
 	"errors"
 	"flag"
+	"log/slog"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/lfs-operator/lfs-operator/internal/desired"
 )
 
 // flags of the operator. What the Deployment knows about itself comes by
@@ -19,6 +23,9 @@ type flags struct {
 	leaderElect     bool
 	concurrency     int
 	verbosity       int
+	serverLogLevel  string
+	networkPolicies string
+	userNamespaces  bool
 }
 
 func defineFlags(set *flag.FlagSet) *flags {
@@ -35,7 +42,11 @@ func defineFlags(set *flag.FlagSet) *flags {
 	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Address of the health probes.")
 	set.BoolVar(&f.leaderElect, "leader-elect", true, "Have one of several operators work at a time.")
 	set.IntVar(&f.concurrency, "concurrency", 8, "LFSRepositories to reconcile at the same time.")
-	set.IntVar(&f.verbosity, "v", 0, "Verbosity of the log: 0 what an operator needs to know, 1 every write, 4 and more for debugging.")
+	set.IntVar(&f.verbosity, "v", 0, "Verbosity of the log: 0 what an operator needs to know, 1 every write, 4 to 7 for debugging.")
+	set.StringVar(&f.serverLogLevel, "server-log-level", "", "Log level of servers and jobs: debug, info, warn or error. Default: info.")
+	set.StringVar(&f.networkPolicies, "network-policies", string(desired.NetworkPoliciesBoth),
+		"NetworkPolicies of servers and jobs: Both directions, Ingress only, or None.")
+	set.BoolVar(&f.userNamespaces, "user-namespaces", false, "Give every pod of a server or job a user namespace (hostUsers: false). All nodes must be able to.")
 	return f
 }
 
@@ -45,9 +56,20 @@ func (f *flags) validate() error {
 		return errors.New("--server-image or $SERVER_IMAGE must name the image of the LFS server")
 	case f.namespace == "":
 		return errors.New("--namespace or $POD_NAMESPACE must name the operator's own namespace")
+	case !slices.Contains([]string{"", "debug", "info", "warn", "error"}, f.serverLogLevel):
+		return errors.New("--server-log-level must be debug, info, warn or error")
+	case !slices.Contains([]desired.NetworkPolicies{desired.NetworkPoliciesBoth, desired.NetworkPoliciesIngress, desired.NetworkPoliciesNone}, desired.NetworkPolicies(f.networkPolicies)):
+		return errors.New("--network-policies must be Both, Ingress or None")
 	}
 	return nil
 }
+
+// maxVerbosity: from 8 on the Kubernetes client writes the bodies of its requests
+// into the log, and with them what is in Secrets.
+const maxVerbosity = 7
+
+// logLevel of the operator's log.
+func (f *flags) logLevel() slog.Level { return slog.Level(-min(f.verbosity, maxVerbosity)) }
 
 // namespaces to watch; none means all.
 func (f *flags) namespaces() []string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,8 @@ func TestFlags(t *testing.T) {
 		"least":        {args: []string{"--server-image=x", "--namespace=y"}, valid: true},
 		"no image":     {args: []string{"--namespace=y"}},
 		"no namespace": {args: []string{"--server-image=x"}},
+		"log level":    {args: []string{"--server-image=x", "--namespace=y", "--server-log-level=loud"}},
+		"policies":     {args: []string{"--server-image=x", "--namespace=y", "--network-policies=Egress"}},
 		"namespaces":   {args: []string{"--server-image=x", "--namespace=y", "--watch-namespaces=a, b,,"}, valid: true, watch: []string{"a", "b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,5 +59,14 @@ func TestFlags(t *testing.T) {
 				t.Errorf("namespaces are %q, want %q", got, tc.watch)
 			}
 		})
+	}
+}
+
+// TestVerbosityHidesSecrets: at 8 the Kubernetes client would log request bodies.
+func TestVerbosityHidesSecrets(t *testing.T) {
+	for asked, want := range map[int]slog.Level{0: 0, 1: -1, 7: -7, 8: -7, 10: -7} {
+		if got := (&flags{verbosity: asked}).logLevel(); got != want {
+			t.Errorf("-v=%d: level %d, want %d", asked, got, want)
+		}
 	}
 }

@@ -26,7 +26,7 @@ import (
 func main() {
 	f := defineFlags(flag.CommandLine)
 	flag.Parse()
-	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.Level(-f.verbosity)})
+	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: f.logLevel()})
 	ctrl.SetLogger(logr.FromSlogHandler(handler))
 	klog.SetLoggerWithOptions(logr.FromSlogHandler(handler), klog.ContextualLogger(true))
 	if err := run(ctrl.SetupSignalHandler(), f); err != nil {
@@ -85,6 +85,9 @@ func options(ctx context.Context, f *flags, config *rest.Config, scheme *runtime
 			Image:             f.serverImage,
 			OperatorNamespace: f.namespace,
 			ClusterDomain:     f.clusterDomain,
+			NetworkPolicies:   desired.NetworkPolicies(f.networkPolicies),
+			ServerLogLevel:    f.serverLogLevel,
+			UserNamespaces:    f.userNamespaces,
 		},
 	}, nil
 }

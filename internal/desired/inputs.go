@@ -34,7 +34,25 @@ type Install struct {
 	OperatorNamespace string
 	// ClusterDomain ends the names of Services, usually cluster.local.
 	ClusterDomain string
+	// NetworkPolicies that are made. Empty: for both directions.
+	NetworkPolicies NetworkPolicies
+	// ServerLogLevel of all pods of repositories, empty for theirs: debug, info,
+	// warn or error.
+	ServerLogLevel string
+	// UserNamespaces: pods get a user namespace each (hostUsers: false), which
+	// nodes must be able to do.
+	UserNamespaces bool
 }
+
+// NetworkPolicies says for which directions NetworkPolicies are made.
+type NetworkPolicies string
+
+// The directions.
+const (
+	NetworkPoliciesBoth    NetworkPolicies = "Both"
+	NetworkPoliciesIngress NetworkPolicies = "Ingress"
+	NetworkPoliciesNone    NetworkPolicies = "None"
+)
 
 // Credentials are the derived secrets of a repository. The builders put them
 // into Secrets, and only their hashes into anything else.
@@ -63,9 +81,10 @@ const DefaultToken = "default"
 
 // SigningKey is a key of the server's action tokens.
 type SigningKey struct {
-	ID    string
-	Key   []byte
-	Signs bool
+	ID         string
+	Key        []byte
+	Generation int64
+	Signs      bool
 }
 
 // Endpoints are the hosts of the server, those outside the cluster first, each

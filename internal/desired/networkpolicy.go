@@ -11,6 +11,7 @@ import (
 // networkPolicy lets everybody reach the API and few the admin port: the
 // operator, which polls, and the repository's own pods, which report scans.
 // Pods of garbage collection are selected too, and nobody may connect to them.
+// All of them may connect to what they need (egress.go).
 func networkPolicy(in Inputs) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	at := in.Server()
 	own := map[string]string{LabelName: AppName, LabelInstance: at.Base}
@@ -18,9 +19,8 @@ func networkPolicy(in Inputs) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	return networkingv1ac.NetworkPolicy(ServerName(at.Base), at.Namespace).
 		WithLabels(in.labels(at, ComponentServer)).
 		WithOwnerReferences(in.owners(at)...).
-		WithSpec(networkingv1ac.NetworkPolicySpec().
+		WithSpec(withEgress(in, at, networkingv1ac.NetworkPolicySpec()).
 			WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(own)).
-			WithPolicyTypes(networkingv1.PolicyTypeIngress).
 			WithIngress(
 				networkingv1ac.NetworkPolicyIngressRule().
 					WithPorts(networkPolicyPort(portHTTP)),
@@ -53,9 +53,17 @@ func scanNetworkPolicy(in Inputs) *networkingv1ac.NetworkPolicyApplyConfiguratio
 	return networkingv1ac.NetworkPolicy(ServerName(at.Base), at.Namespace).
 		WithLabels(in.labels(at, ComponentGC)).
 		WithOwnerReferences(in.owners(at)...).
-		WithSpec(networkingv1ac.NetworkPolicySpec().
-			WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(own)).
-			WithPolicyTypes(networkingv1.PolicyTypeIngress))
+		WithSpec(withEgress(in, at, networkingv1ac.NetworkPolicySpec()).
+			WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(own)))
+}
+
+// withEgress sets the directions that the policy is about.
+func withEgress(in Inputs, at Place, spec *networkingv1ac.NetworkPolicySpecApplyConfiguration) *networkingv1ac.NetworkPolicySpecApplyConfiguration {
+	spec.WithPolicyTypes(networkingv1.PolicyTypeIngress)
+	if in.Install.NetworkPolicies == NetworkPoliciesIngress {
+		return spec
+	}
+	return spec.WithPolicyTypes(networkingv1.PolicyTypeEgress).WithEgress(egress(in, at)...)
 }
 
 // networkPolicyPort names a port of the container, so that pods without a port

@@ -32,10 +32,13 @@ func Objects(in Inputs) (Set, error) {
 	at := in.Server()
 	set := Set{
 		Base:            []runtime.ApplyConfiguration{configMap(in, at, ComponentServer, rendered), serviceAccount(in, at, ComponentServer)},
-		Rest:            []runtime.ApplyConfiguration{service(in), networkPolicy(in), podDisruptionBudget(in)},
+		Rest:            []runtime.ApplyConfiguration{service(in), podDisruptionBudget(in)},
 		Workloads:       []runtime.ApplyConfiguration{deployment(in), cronJob(in)},
 		ConfigHash:      serverconfig.Hash(rendered),
 		HistoryRevision: config.HistoryRevision,
+	}
+	if in.Install.NetworkPolicies != NetworkPoliciesNone {
+		set.Rest = append(set.Rest, networkPolicy(in))
 	}
 	if binding := roleBinding(in); binding != nil {
 		set.Rest = append(set.Rest, binding)
@@ -58,6 +61,9 @@ func (s *Set) besideTenant(in Inputs) error {
 	}
 	at := in.Tenant()
 	s.Base = append(s.Base, configMap(in, at, ComponentGC, rendered), serviceAccount(in, at, ComponentGC))
-	s.Rest = append(s.Rest, serviceAlias(in), scanNetworkPolicy(in))
+	s.Rest = append(s.Rest, serviceAlias(in))
+	if in.Install.NetworkPolicies != NetworkPoliciesNone {
+		s.Rest = append(s.Rest, scanNetworkPolicy(in))
+	}
 	return nil
 }

@@ -27,6 +27,9 @@ func podSpec(in Inputs, at Place) *corev1ac.PodSpecApplyConfiguration {
 			WithFSGroup(nonRoot).
 			WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault)))
+	if in.Install.UserNamespaces {
+		spec.WithHostUsers(false)
+	}
 	if template := podTemplateOf(in, at); template != nil {
 		placePod(spec, template)
 	}
@@ -107,6 +110,9 @@ func container(in Inputs, name string, resources corev1.ResourceRequirements, ar
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL")))
 	if memory, ok := resources.Limits[corev1.ResourceMemory]; ok {
 		c.WithEnv(goMemoryLimit(memory))
+	}
+	if level := in.Install.ServerLogLevel; level != "" {
+		c.WithEnv(corev1ac.EnvVar().WithName("LFS_LOG_LEVEL").WithValue(level))
 	}
 	return c
 }

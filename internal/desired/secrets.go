@@ -20,7 +20,8 @@ type Secret struct {
 	Object *corev1.Secret
 	// Revision names the content without giving it away.
 	Revision string
-	// TokenGeneration of the token in it; 0 where there is none.
+	// TokenGeneration of the token in it, or of the newest key; 0 where there is
+	// none.
 	TokenGeneration int64
 }
 
@@ -74,12 +75,22 @@ func keysSecret(in Inputs) Secret {
 	at := in.Server()
 	s := secret(in, at, KeysSecretName(at.Base), ComponentServer, nil)
 	s.Data = map[string][]byte{}
-	what := []string{secretFormat}
+	var newest int64
 	for _, key := range in.Credentials.SigningKeys {
 		s.Data[key.ID] = key.Key
+		newest = max(newest, key.Generation)
+	}
+	return Secret{Object: s, Revision: KeysRevision(in.Credentials.SigningKeys), TokenGeneration: newest}
+}
+
+// KeysRevision names the content of the Secret with these keys; which of them
+// signs makes no difference to it.
+func KeysRevision(keys []SigningKey) string {
+	what := []string{secretFormat}
+	for _, key := range keys {
 		what = append(what, key.ID, derive.Fingerprint(key.Key))
 	}
-	return Secret{Object: s, Revision: hashOf(what)}
+	return hashOf(what)
 }
 
 // scanSecret holds the token that scans report with.

@@ -11,6 +11,7 @@ import (
 var storesParts = []rigPart{
 	{"breaches", tenantBreaches},
 	{"rbac", secretVerbs},
+	{"cluster", inCluster},
 }
 
 // stores measures those parts that are named, or all.

@@ -65,6 +65,7 @@ func prepare(ctx context.Context) error {
 	}{
 		{"Starting an S3 store and a Git server in pods", env.DevServices},
 		{"Installing the operator from one manifest, dist/install.yaml", env.Install},
+		{"Having the operator, the servers and their jobs log all that they can", logEverything},
 	} {
 		env.Say("%s", step.title)
 		if err := step.do(ctx); err != nil {
@@ -74,4 +75,17 @@ func prepare(ctx context.Context) error {
 	env.Say("Running the tests")
 	book.learn(harness.StoreSecretKey, "the store's secret key")
 	return nil
+}
+
+// logEverything turns the logs up, so that the search for secrets in them finds
+// what only a person who hunts an error would see.
+func logEverything(ctx context.Context) error {
+	const deployment = "deployment/lfs-operator-manager"
+	_, err := env.Kubectl(ctx, "-n", harness.OperatorNamespace, "patch", deployment, "--type=json", "-p",
+		`[{"op":"add","path":"/spec/template/spec/containers/0/args","value":["-v=10","--server-log-level=debug"]}]`)
+	if err != nil {
+		return err
+	}
+	_, err = env.Kubectl(ctx, "-n", harness.OperatorNamespace, "rollout", "status", deployment, "--timeout=120s")
+	return err
 }

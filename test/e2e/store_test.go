@@ -89,13 +89,19 @@ func TestAdminStore(t *testing.T) {
 	if !stored(t, a, oidA) || !stored(t, b, oidB) || stored(t, a, oidB) {
 		t.Error("the objects do not lie where they belong")
 	}
-	t.Run("apart", func(t *testing.T) { tenantsAreApart(t, a, b, oidB) })
+	t.Run("apart", func(t *testing.T) { tenantBreaches(t, a, b, oidA, oidB) })
 	t.Run("key", func(t *testing.T) { keyStaysWithAdmin(t, a) })
 	t.Run("alias", func(t *testing.T) { aliasResolves(t, b) })
 
 	run, err := env.RunGC(t.Context(), a.Namespace, a.Name, "models-by-hand")
 	noError(t, err)
 	wantRun(t, run, harness.GCRun{Mode: "Delete", Kept: 1})
+	t.Run("restricted", func(t *testing.T) {
+		podsAreRestricted(t, a.Namespace, serverNamespace, harness.OperatorNamespace)
+	})
+	t.Run("hidden", func(t *testing.T) {
+		secretsStayHidden(t, a.Namespace, b.Namespace, serverNamespace, harness.OperatorNamespace)
+	})
 
 	t.Run("limits", func(t *testing.T) {
 		patch(t, a, `{"keepVersions":11}`)
@@ -118,25 +124,6 @@ func TestAdminStore(t *testing.T) {
 		}
 	}
 	cloneIsSame(t, a, wa)
-}
-
-// tenantsAreApart: neither a token nor an OID of one opens anything of the other's.
-func tenantsAreApart(t *testing.T, a, b *harness.Repository, oidB string) {
-	mine := client(t, a)
-	theirs := mine
-	theirs.url = b.LFSURL()
-	if got := theirs.batch("download", object{OID: oidB, Size: 64 << 10}); got.status != http.StatusUnauthorized {
-		t.Errorf("A's token at B's server: %d %s", got.status, got.body)
-	}
-	got := mine.batch("download", object{OID: oidB, Size: 64 << 10})
-	if got.status != http.StatusOK || got.Objects[0].Error == nil || got.Objects[0].Error.Code != http.StatusNotFound {
-		t.Errorf("B's OID at A's server: %d %s", got.status, got.body)
-	}
-	crossed := mine
-	crossed.url = strings.Replace(a.LFSURL(), "/"+a.Namespace+"/", "/"+b.Namespace+"/", 1)
-	if got := crossed.batch("download", object{OID: oidB, Size: 64 << 10}); got.status != http.StatusNotFound {
-		t.Errorf("B's path at A's server: %d %s", got.status, got.body)
-	}
 }
 
 // keyStaysWithAdmin: nothing in the tenant's namespace, Secrets included, holds
