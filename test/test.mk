@@ -52,8 +52,8 @@ bars-access: ## Measure locks, identities, load and the page for people, without
 	@hack/bars-access.sh
 
 .PHONY: bars-gc
-bars-gc: ## Measure garbage collection at scale, without a cluster (about 10 minutes; GC_SHARES=10 for a tenth).
-	@hack/bars-gc.sh
+bars-gc: ## Measure garbage collection: model, mutants, schedules, scale, chaos (about an hour; PARTS="plan scan", GC_SHARES=10).
+	@hack/bars-gc.sh $(PARTS)
 
 .PHONY: bars-stores
 bars-stores: ## Measure what keeps tenants apart: permissions, credentials, adoption, deletion (about 20 minutes).

@@ -3,7 +3,7 @@
  * Two clients, each with a replica of the server that remembers what it saw; two
  * runs of garbage collection, which pause and crash anywhere and begin again for
  * ever. Nothing counts up: an ETag is "what I read is current still" (cur), a
- * generation likewise (sgc), versions are used again. So the search of spin ends,
+ * generation likewise (sgc), a version "is the one that is there". So the search of spin ends,
  * and covers endless histories. hack/gcmodel/check.sh runs it, once as the protocol
  * is and once without each guard.
  *
@@ -126,12 +126,15 @@
 #define DEL  2
 
 /* store */
-byte curv;             /* 0 absent, else id of the current version */
+bit  curv;             /* the object is there */
 /* index object */
 byte ixst, qt, lease;  /* state; ticks until T1+Q; ticks left of the lease */
 #if VER
-byte ixver;
-byte gver[2];
+/* Which version was examined: the one that is there now, or one that is past. No
+ * more is ever asked of a version, and what is past never comes back, since every
+ * upload makes a new one: so a bit says all that a name would. */
+bit  ixver;            /* by the index */
+bit  gver[2];          /* by a run */
 #endif
 bit  resc;             /* marker that counts for the current generation */
 /* GC runs */
@@ -158,22 +161,14 @@ bit  cache[2];
 
 #define DEC(x) if :: x>0 -> x-- :: else fi
 
-inline put(c) {
+inline past() {        /* another version, or none, is the current one */
 #if VER
-  if
-  :: ixver!=1 && gver[0]!=1 && gver[1]!=1 -> curv=1
-  :: else -> if
-    :: ixver!=2 && gver[0]!=2 && gver[1]!=2 -> curv=2
-    :: else -> if
-      :: ixver!=3 && gver[0]!=3 && gver[1]!=3 -> curv=3
-      :: else -> curv=4
-      fi
-    fi
-  fi;
+  ixver=0; gver[0]=0; gver[1]=0;
 #else
-  curv=1;
+  skip;
 #endif
 }
+inline put(c) { past(); curv=1 }
 
 active proctype Clock() {
   do
@@ -270,7 +265,7 @@ answer:
 #endif
   :: atomic { !pr[c] -> ct[c]=A; dl[c]=1; printf("MSC: C%d told upload\n",c) };
      if
-     :: atomic { put(c); obl[c]=1; ct[c]=P; printf("MSC: C%d PUT lands v%d\n",c,curv) }
+     :: atomic { put(c); obl[c]=1; ct[c]=P; printf("MSC: C%d PUT lands\n",c) }
      :: goto idle
      fi
   fi;
@@ -336,9 +331,9 @@ idle:
        gst[g]=ixst;
 #endif
 #if VER
-       gver[g]=curv;
+       gver[g]=1;
 #endif
-       printf("MSC: G%d reads index none, S1, examines v%d\n",g,curv) }; goto cascond
+       printf("MSC: G%d reads index none, S1, examines the object\n",g) }; goto cascond
   :: atomic { ixst==COND && (S2EARLY || qt==0) -> cur[g]=1;
 #if ABA
        gst[g]=ixst;
@@ -437,14 +432,14 @@ del:
   if
   :: atomic { SIGOK(g) ->
 #if VER
-       if :: curv==gver[g] ->
+       if :: gver[g] ->
 #endif
-       printf("MSC: G%d DELETE lands on v%d\n",g,curv);
-       curv=0; assert(!obl[0] && !obl[1]);
+       printf("MSC: G%d DELETE lands (there: %d)\n",g,curv);
+       past(); curv=0; assert(!obl[0] && !obl[1]);
        if :: nb[0] -> nb[0]=0; ref[0]=0; ct[0]=0 :: else fi;
        if :: nb[1] -> nb[1]=0; ref[1]=0; ct[1]=0 :: else fi;
 #if VER
-       :: else -> printf("MSC: G%d DELETE of v%d finds nothing\n",g,gver[g])
+       :: else -> printf("MSC: G%d DELETE of a past version finds nothing\n",g)
        fi;
 #endif
      }

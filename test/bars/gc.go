@@ -18,18 +18,27 @@ import (
 
 // gcParts in the order in which they are measured.
 var gcParts = []rigPart{
+	{"model", gcModel},
 	{"small", gcSmall},
 	{"plan", gcPlan},
 	{"scan", gcScan},
 	{"sweep", gcSweep},
 	{"mutants", gcMutants},
 	{"schedules", gcSchedules},
+	{"chaos", gcChaos},
 }
 
 // gc measures those parts that are named, or all. GC_SHARES says at how many
 // percent of the full history; the figures without a percentage are those of the
 // last.
 func gc(ctx context.Context, only []string) error { return measureOnRig(ctx, gcParts, only) }
+
+// gcModel explores the model of the protocol; the script prints the bars.
+func gcModel(ctx context.Context, r *rig) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(r.root, "hack/gcmodel/check.sh"))
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd.Run()
+}
 
 // gcShares of the full history.
 func gcShares() (shares []int, err error) {
@@ -47,32 +56,71 @@ func gcShares() (shares []int, err error) {
 	return shares, nil
 }
 
-// history makes a repository of that history, packed as a Git server packs it.
+// history makes a repository of that history, packed as a Git server packs it. It is
+// kept in the build cache, since the full one takes some minutes.
 func (r *rig) history(ctx context.Context, h gctest.History) (string, error) {
-	dir := filepath.Join(r.dir, fmt.Sprintf("history-%d.git", h.Commits))
+	cache, err := historyCache(r.root)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, fmt.Sprintf("%d-%d.git", h.Commits, h.Pointers()))
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
 	r.say("making a history of %d commits and %d pointers", h.Commits, h.Pointers())
-	if err := git(ctx, "", "init", "-q", "--bare", "-b", "main", dir); err != nil {
+	made, err := os.MkdirTemp(cache, ".tmp-")
+	if err != nil {
 		return "", err
+	}
+	defer os.RemoveAll(made)
+	if err := makeHistory(ctx, made, h); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(made, 0o755); err != nil {
+		return "", err
+	}
+	return dir, os.Rename(made, dir)
+}
+
+// historyCache is a folder beside what hack/build-tool.sh keeps. Another program that
+// makes histories has another.
+func historyCache(root string) (string, error) {
+	program, err := os.ReadFile(filepath.Join(root, "internal/gc/gctest/history.go"))
+	if err != nil {
+		return "", err
+	}
+	cache := os.Getenv("LFS_OPERATOR_CACHE")
+	if cache == "" {
+		if cache, err = os.UserCacheDir(); err != nil {
+			return "", err
+		}
+		cache = filepath.Join(cache, "lfs-operator")
+	}
+	const enough = 16
+	dir := filepath.Join(cache, "history-"+gctest.Hash(string(program))[:enough])
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+func makeHistory(ctx context.Context, dir string, h gctest.History) error {
+	if err := git(ctx, "", "init", "-q", "--bare", "-b", "main", dir); err != nil {
+		return err
 	}
 	cmd := exec.CommandContext(ctx, "git", "-C", dir, "fast-import", "--quiet")
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return err
 	}
 	writeErr := errors.Join(h.Write(in), in.Close())
 	if err := errors.Join(writeErr, cmd.Wait()); err != nil {
-		return "", err
+		return err
 	}
 	if err := git(ctx, dir, "config", "uploadpack.allowFilter", "true"); err != nil {
-		return "", err
+		return err
 	}
-	return dir, git(ctx, dir, "repack", "-adfq")
+	return git(ctx, dir, "repack", "-adfq")
 }
 
 func git(ctx context.Context, dir string, args ...string) error {
@@ -105,9 +153,10 @@ type job struct {
 	out          string
 }
 
-// job runs a subcommand of lfs-server as a pod would, and measures its time and
-// the most memory that it held. It has no children. (What wait4 says of its memory
-// begins with that of the process which started it.)
+// job runs a subcommand of lfs-server as a pod would, and measures its time and the
+// most memory that it held. It has no children. (What wait4 says of its memory begins
+// with that of the process which started it.) A memory cgroup of 256 MiB kills it
+// where it, or a child, takes more; where there is none, the figure must be below.
 func (r *rig) job(ctx context.Context, s *lfsServer, args ...string) (job, error) {
 	token := filepath.Join(s.dir, "scan-token")
 	if err := os.WriteFile(token, []byte(scanToken), 0o600); err != nil {
@@ -127,6 +176,18 @@ func (r *rig) job(ctx context.Context, s *lfsServer, args ...string) (job, error
 	cmd := exec.CommandContext(ctx, r.bin("lfs-server"), args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
+	limit, err := newCage()
+	if err == nil {
+		defer limit.remove()
+		limit.confine(cmd)
+	}
+	r.caged.Do(func() {
+		how := "enforced by a memory cgroup"
+		if err != nil {
+			how = fmt.Sprintf("only compared with the memory that is measured (%v)", err)
+		}
+		r.say("limit of %d MiB for scans and sweeps: %s", cageMiB, how)
+	})
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return job{}, err
@@ -137,6 +198,9 @@ func (r *rig) job(ctx context.Context, s *lfsServer, args ...string) (job, error
 	err = cmd.Wait()
 	close(ended)
 	j := job{seconds: time.Since(start).Seconds(), mib: <-peak, out: out.String()}
+	if err == nil && j.mib > cageMiB {
+		err = fmt.Errorf("it took %.0f MiB, more than the limit of %d", j.mib, cageMiB)
+	}
 	if err != nil {
 		return j, fmt.Errorf("lfs-server %s: %w\n%s", strings.Join(args, " "), err, j.out)
 	}

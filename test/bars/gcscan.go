@@ -135,9 +135,13 @@ func gcScan(ctx context.Context, r *rig) error {
 	if err != nil {
 		return err
 	}
+	cache, err := historyCache(r.root)
+	if err != nil {
+		return err
+	}
 	server := httptest.NewServer(&cgi.Handler{
 		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"),
-		Env: []string{"GIT_PROJECT_ROOT=" + r.dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1",
+		Env: []string{"GIT_PROJECT_ROOT=" + cache, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1",
 			"GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
 	})
 	defer server.Close()

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -27,6 +28,8 @@ type rig struct {
 	began     time.Time
 	shared    *store
 	running   []*program
+	// caged says once how the memory of jobs is limited.
+	caged sync.Once
 }
 
 func newRig() (*rig, error) {

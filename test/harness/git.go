@@ -8,8 +8,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // WorkTree is a Git work tree with a home directory of its own, so that no
@@ -174,4 +177,20 @@ func SameFiles(a, b map[string]string) error {
 		return fmt.Errorf("%d files there, %d here", len(a), len(b))
 	}
 	return nil
+}
+
+// GitWithin is Git with a limit, after which git and all that it has started are
+// killed: hooks go on otherwise.
+func (w *WorkTree) GitWithin(ctx context.Context, limit time.Duration, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir, cmd.Env = w.Dir, w.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("git %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out), err
 }

@@ -19,47 +19,88 @@ import (
 // testing/synctest: every call to the store stops before it is carried out and
 // before it is answered, until the scheduler lets it go on, or lets time pass.
 type Scheduler struct {
-	mu      sync.Mutex
-	rng     *rand.Rand      // guarded by mu
-	waiting []chan struct{} // guarded by mu
+	mu sync.Mutex
+	// Habits may be set before the schedule begins.
+	Habits
+	rng     *rand.Rand // guarded by mu
+	waiting []waiter   // guarded by mu
 	// calls under way, also those whose caller has given up.
 	calls atomic.Int64
-	// LongPause is how long a call may be held up now and then.
-	LongPause time.Duration
-	// Faults: one call in so many fails, before or after it was carried out; 0 for
-	// none.
-	Faults int
 }
 
-// fault says whether a call is carried out, and whether its answer arrives.
-func (s *Scheduler) fault() (done, answered bool) {
+// Habits are what one schedule has more of than another. Drawing them anew for
+// each seed reaches corners that an even mixture hardly ever sees (A. Groce et
+// al., "Swarm Testing", ISSTA 2012).
+type Habits struct {
+	// LongPause is how long a call is held up at most, one in Pauses of them.
+	LongPause time.Duration
+	Pauses    int
+	// Faults: one call in so many fails; 0 for none.
+	Faults int
+	// Ticks: when calls wait, time passes all the same one time in so many.
+	Ticks int
+	// Unfair picks the waiting call with the highest priority, which each call draws
+	// as it comes. Some are then overtaken by all that happens meanwhile (S.
+	// Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of
+	// Finding Bugs", ASPLOS 2010).
+	Unfair bool
+}
+
+var calm = Habits{Ticks: 8}
+
+// Calm ends all that holds calls up or lets them fail.
+func (s *Scheduler) Calm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Habits = calm
+}
+
+type waiter struct {
+	turn     chan struct{}
+	priority uint64
+}
+
+// fault of a call.
+type fault int
+
+const (
+	sound   fault = iota
+	failed        // it is not carried out
+	muted         // it is carried out, and its answer is lost
+	delayed       // its answer is lost at once, and it is carried out later
+)
+
+func (s *Scheduler) fault() fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Faults == 0 || s.rng.IntN(s.Faults) > 0 {
-		return true, true
+		return sound
 	}
-	return s.rng.IntN(2) == 0, false
+	return []fault{failed, muted, delayed}[s.rng.IntN(3)]
 }
 
 // NewScheduler returns one whose decisions follow from the seed.
 func NewScheduler(seed uint64) *Scheduler {
-	return &Scheduler{rng: rand.New(rand.NewPCG(seed, 1))}
+	return &Scheduler{Habits: calm, rng: rand.New(rand.NewPCG(seed, 1))}
 }
 
 // Stop waits until the scheduler picks the caller.
 func (s *Scheduler) Stop() {
-	time.Sleep(s.pause())
-	turn := make(chan struct{})
+	if pause := s.pause(); pause > 0 {
+		time.Sleep(pause)
+	}
+	w := waiter{turn: make(chan struct{})}
 	s.mu.Lock()
-	s.waiting = append(s.waiting, turn)
+	w.priority = s.rng.Uint64()
+	s.waiting = append(s.waiting, w)
 	s.mu.Unlock()
-	<-turn
+	<-w.turn
 }
 
 func (s *Scheduler) pause() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.LongPause == 0 || s.rng.IntN(60) > 0 {
+	if s.LongPause == 0 || s.rng.IntN(s.Pauses) > 0 {
 		return 0
 	}
 	return time.Duration(s.rng.Int64N(int64(s.LongPause)))
@@ -92,11 +133,18 @@ func (s *Scheduler) pick() chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := len(s.waiting)
-	if n == 0 || s.rng.IntN(8) == 0 {
+	if n == 0 || s.rng.IntN(s.Ticks) == 0 {
 		return nil
 	}
 	i := s.rng.IntN(n)
-	turn := s.waiting[i]
+	if s.Unfair {
+		for j, w := range s.waiting {
+			if w.priority > s.waiting[i].priority {
+				i = j
+			}
+		}
+	}
+	turn := s.waiting[i].turn
 	s.waiting = slices.Delete(s.waiting, i, i+1)
 	return turn
 }
@@ -125,14 +173,20 @@ func do[T any](ctx context.Context, s *Scheduler, f func() T, lost T) T {
 	s.calls.Add(1)
 	go func() {
 		defer s.calls.Add(-1)
-		s.Stop()
-		done, answered := s.fault()
-		v := lost
-		if done {
-			v = f()
+		fault := s.fault()
+		if fault == delayed {
+			out <- lost
 		}
 		s.Stop()
-		if !answered {
+		v := lost
+		if fault != failed {
+			v = f()
+		}
+		if fault == delayed {
+			return
+		}
+		s.Stop()
+		if fault == muted {
 			v = lost
 		}
 		out <- v

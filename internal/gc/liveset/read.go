@@ -2,10 +2,11 @@ package liveset
 
 import (
 	"bufio"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 )

@@ -2,10 +2,11 @@ package liveset
 
 import (
 	"bufio"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // Writer writes a live set. The caller sees to the order.

@@ -44,9 +44,7 @@ type sim struct {
 	// tips of each path; the versions stand in world.history, newest first.
 	tips map[string]string
 
-	// idle is how long a client pauses at most: some schedules are busy, in others
-	// hardly anybody asks for anything.
-	idle time.Duration
+	habits
 	// quiet says since when a ref names an object of which no server was asked.
 	quiet map[string]time.Time
 
@@ -59,9 +57,36 @@ const simQuiet = simScanAge + simLease + 2*time.Second
 
 // Limits of the sweeps.
 const (
-	simScanAge = 40 * time.Second
-	simLease   = 45 * time.Second
+	simScanAge = 25 * time.Second
+	simLease   = 30 * time.Second
 )
+
+// habits are what one schedule has more of than another, beside those of its
+// scheduler.
+type habits struct {
+	// idle is how long a client pauses at most, rest how long there is no run: some
+	// schedules are busy, in others hardly anybody asks for anything.
+	idle, rest time.Duration
+	// names of objects at each of so many paths.
+	names, paths int
+	// One push in so many asks no server; one run in so many is killed.
+	silent, killed int
+	// collectors at once.
+	collectors int
+}
+
+// draw draws the habits of a schedule.
+func (s *sim) draw() {
+	of := func(choices ...int) int { return choices[s.sched.Rand(len(choices))] }
+	s.sched.Habits = gctest.Habits{
+		LongPause: time.Duration(of(10, 40, 120)) * time.Second, Pauses: of(15, 60, 240),
+		Faults: of(8, 30, 100), Ticks: of(4, 8, 24), Unfair: of(0, 1) == 1,
+	}
+	s.habits = habits{
+		idle: time.Duration(of(10, 20, 40, 80, 120)) * time.Second, rest: time.Duration(of(5, 20, 50)) * time.Second,
+		names: of(3, 4, 5), paths: of(1, 2), silent: of(2, 5, 20), killed: of(3, 10), collectors: of(1, 2),
+	}
+}
 
 // Scheduled is gctest's.
 type Scheduled = gctest.Scheduled
@@ -77,8 +102,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	w.config.GC.DeleteLimitPercent = 100
 	w.config.Policy.KeepVersions = simKeep
 	s := &sim{world: w, seed: seed, sched: gctest.NewScheduler(seed), tips: map[string]string{}, quiet: map[string]time.Time{}}
-	s.sched.LongPause, s.sched.Faults = 2*time.Minute, 30
-	s.idle = time.Duration(1+s.sched.Rand(6)) * 20 * time.Second
+	s.draw()
 	s.store = Scheduled{Memory: w.store, S: s.sched, Deleted: s.onDelete}
 	w.limits = Limits{AnswerWithin: index.AnswerWithin, Lease: simLease, Expiry: 5 * time.Second, ScanAge: simScanAge, Group: 2}
 	return s
@@ -130,9 +154,9 @@ func (s *sim) needed(name string) bool {
 func (s *sim) client(id int, r *replica, end time.Time) {
 	for time.Now().Before(end) {
 		time.Sleep(time.Duration(s.sched.Rand(int(s.idle))))
-		path := fmt.Sprint("path", s.sched.Rand(2))
-		name := fmt.Sprint(path, "-v", s.sched.Rand(5))
-		if s.sched.Rand(5) == 0 {
+		path := fmt.Sprint("path", s.sched.Rand(s.paths))
+		name := fmt.Sprint(path, "-v", s.sched.Rand(s.habits.names))
+		if s.sched.Rand(s.silent) == 0 {
 			s.pushUnasked(path, name)
 			continue
 		}
@@ -178,7 +202,7 @@ func (s *sim) push(id int, r *replica, path, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.quiet, name)
-	s.names(path, name)
+	s.tip(path, name)
 }
 
 // pushUnasked is a push by a client that believes the server has the object
@@ -191,11 +215,11 @@ func (s *sim) pushUnasked(path, name string) {
 	}
 	s.unasked++
 	s.quiet[name] = time.Now()
-	s.names(path, name)
+	s.tip(path, name)
 }
 
-// names makes an object the tip of a path.
-func (s *sim) names(path, name string) {
+// tip makes an object the tip of a path.
+func (s *sim) tip(path, name string) {
 	s.tips[path] = name
 	if !slices.Contains(s.history[path], name) {
 		s.history[path] = slices.Insert(s.history[path], 0, name)
@@ -300,9 +324,9 @@ func (r *replica) reply(id int, name string, outcomes map[batch.Outcome]int) str
 // collect is a series of runs, each of which may be killed at any moment.
 func (s *sim) collect(id int, end time.Time) {
 	for n := 0; time.Now().Before(end); n++ {
-		time.Sleep(time.Duration(s.sched.Rand(int(simQuarantine))))
+		time.Sleep(time.Duration(s.sched.Rand(int(s.rest))))
 		ctx, cancel := context.WithCancel(context.Background())
-		if s.sched.Rand(3) == 0 {
+		if s.sched.Rand(s.killed) == 0 {
 			time.AfterFunc(time.Duration(s.sched.Rand(int(40*time.Second))), cancel)
 		}
 		s.once(ctx, fmt.Sprintf("run-%d-%d", id, n))
@@ -339,7 +363,7 @@ func (s *sim) once(ctx context.Context, run string) {
 // drain is what remains to be done when everybody has gone home: nothing that
 // the policy does not keep may stay for ever.
 func (s *sim) drain() {
-	s.sched.LongPause, s.sched.Faults = 0, 0
+	s.sched.Calm()
 	for n := range 4 {
 		time.Sleep(2 * simQuarantine)
 		s.once(context.Background(), fmt.Sprint("last-", n))
@@ -376,7 +400,7 @@ func (s *sim) play() {
 				actors.Go(func() { s.client(id, replica, end) })
 			}
 		}
-		for id := range 2 {
+		for id := range s.collectors {
 			actors.Go(func() { s.collect(id, end) })
 		}
 		actors.Wait()
@@ -398,6 +422,9 @@ func TestSchedules(t *testing.T) {
 	schedules, first := envInt("GC_SCHEDULES", 30), envInt("GC_SEED", 1)
 	var there, rescued, deleted, uploaded int
 	for seed := first; seed < first+schedules && !t.Failed(); seed++ {
+		if played := seed - first; played > 0 && played%1000 == 0 {
+			t.Logf("progress: %d of %d schedules", played, schedules)
+		}
 		synctest.Test(t, func(t *testing.T) {
 			s := newSim(t, uint64(seed))
 			s.play()

@@ -35,11 +35,12 @@ type world struct {
 	history map[string][]string
 	pins    []string
 	runs    int
+	temp    string
 }
 
 func newWorld(t testing.TB) *world {
 	w := &world{
-		t: t, store: gctest.NewMemory(), limits: DefaultLimits,
+		t: t, temp: t.TempDir(), store: gctest.NewMemory(), limits: DefaultLimits,
 		caps:    serverstatus.Capabilities{ConditionalWrites: true, PresignExpiry: true},
 		history: map[string][]string{},
 		config: &serverconfig.Config{
@@ -125,7 +126,7 @@ func (w *world) options(run string) Options {
 	return Options{
 		Config: w.config, Run: run, Bucket: w.store, Presign: w.store, Do: w.store.Do, Sleep: w.store.Sleep,
 		Probe:   func(context.Context) (serverstatus.Capabilities, error) { return w.caps, nil },
-		TempDir: w.t.TempDir(), Limits: w.limits,
+		TempDir: w.temp, Limits: w.limits,
 	}
 }
 
