@@ -55,11 +55,12 @@ func conclude(p *pass, end error) {
 	p.put(v1alpha1.ConditionFieldsSupported, fieldsSupported(p))
 	p.put(v1alpha1.ConditionServerAvailable, serverAvailable(p))
 	for kind, decide := range map[string]func(*pass) *verdict{
-		v1alpha1.ConditionStoreReady:       storeReady,
-		v1alpha1.ConditionAccessReady:      accessReady,
-		v1alpha1.ConditionHistoryReadable:  historyReadable,
-		v1alpha1.ConditionGarbageCollected: garbageCollected,
-		v1alpha1.ConditionWithinQuota:      withinQuota,
+		v1alpha1.ConditionStoreReady:        storeReady,
+		v1alpha1.ConditionStoreSessionValid: storeSessionValid,
+		v1alpha1.ConditionAccessReady:       accessReady,
+		v1alpha1.ConditionHistoryReadable:   historyReadable,
+		v1alpha1.ConditionGarbageCollected:  garbageCollected,
+		v1alpha1.ConditionWithinQuota:       withinQuota,
 	} {
 		v := p.held(kind)
 		if v == nil || p.repo.Spec.Suspend {
@@ -76,7 +77,8 @@ func conclude(p *pass, end error) {
 func order(kind string) int {
 	return slices.Index([]string{
 		v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled,
-		v1alpha1.ConditionServerAvailable, v1alpha1.ConditionStoreReady, v1alpha1.ConditionAccessReady,
+		v1alpha1.ConditionServerAvailable, v1alpha1.ConditionStoreReady,
+		v1alpha1.ConditionStoreSessionValid, v1alpha1.ConditionAccessReady,
 		v1alpha1.ConditionHistoryReadable, v1alpha1.ConditionGarbageCollected, v1alpha1.ConditionWithinQuota,
 		v1alpha1.ConditionFieldsSupported,
 	}, kind)

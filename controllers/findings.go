@@ -50,6 +50,24 @@ func storeReady(p *pass) *verdict {
 	}
 }
 
+// storeSessionValid warns before a session with the store ends that cannot be renewed.
+func storeSessionValid(p *pass) *verdict {
+	if p.in.Store == nil || !p.in.Store.UsesSessions() || p.repo.Spec.Suspend || p.server.session == nil {
+		return nil
+	}
+	s := p.server.session
+	switch {
+	case s.Error == "" && !s.EndsAt.IsZero():
+		return yes(v1alpha1.ReasonSessionRenewed, "the servers' sessions with the store are renewed in time")
+	case s.Error == "":
+		return unknown(v1alpha1.ReasonProgressing, "the server is asking for its first session")
+	case s.EndsAt.IsZero():
+		return no(v1alpha1.ReasonSessionNotRenewed, "a server got no session with the store yet: "+s.Error)
+	}
+	return no(v1alpha1.ReasonSessionNotRenewed, fmt.Sprintf("a server's session with the store ends at %s and could not be renewed: %s. Clients are served until then.",
+		s.EndsAt.UTC().Format(time.RFC3339), s.Error))
+}
+
 // accessReady passes on what keeps the servers from verifying identities.
 func accessReady(p *pass) *verdict {
 	a := p.repo.Spec.Access

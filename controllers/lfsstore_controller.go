@@ -22,10 +22,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/apply"
+	"github.com/lfs-operator/lfs-operator/internal/derive"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -34,7 +36,7 @@ import (
 // how many repositories lie in it.
 type LFSStoreReconciler struct {
 	client.Client
-	// Applier makes Jobs.
+	// Applier makes Jobs and what issues sessions.
 	Applier *apply.Applier
 	// Recorder sends events.
 	Recorder events.EventRecorder
@@ -42,6 +44,8 @@ type LFSStoreReconciler struct {
 	Install desired.Install
 	// Watched tells whether the operator looks after a namespace.
 	Watched func(namespace string) bool
+	// Master derives the keys that grants are signed with.
+	Master *derive.Master
 	// Clock tells the time.
 	Clock clock.PassiveClock
 
@@ -56,7 +60,11 @@ type storePass struct {
 	now         time.Time
 	// ready is what the condition will say; nil: as before.
 	ready *verdict
-	next  time.Duration
+	// sessions is what the condition SessionsIssued will say; nil: as before.
+	sessions *verdict
+	// noSessions is why the probe of this pass found that the store makes none.
+	noSessions string
+	next       time.Duration
 }
 
 func (p *storePass) again(d time.Duration) {
@@ -83,7 +91,7 @@ func (r *LFSStoreReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, nil // on its way out, or another operator's
 	}
 	p := &storePass{live: live, store: live.DeepCopy(), now: r.Clock.Now()}
-	for _, step := range []func(context.Context, *storePass) error{r.count, r.probe} {
+	for _, step := range []func(context.Context, *storePass) error{r.count, r.probe, r.sessions} {
 		if err := step(ctx, p); err != nil {
 			return ctrl.Result{}, err
 		}
@@ -129,6 +137,10 @@ func storeOf(o client.Object) string {
 // conclude decides the conditions.
 func (p *storePass) conclude() {
 	p.store.Status.ObservedGeneration = p.store.Generation
+	if p.sessions != nil {
+		p.put(v1alpha1.ConditionSessionsIssued, p.sessions)
+	}
+	p.put(v1alpha1.ConditionWritesAuthentic, p.writesAuthentic())
 	if p.ready == nil {
 		was := meta.FindStatusCondition(p.live.Status.Conditions, v1alpha1.ConditionReady)
 		if was != nil && was.ObservedGeneration == p.store.Generation {
@@ -141,15 +153,20 @@ func (p *storePass) conclude() {
 		v1alpha1.ConditionReconciling: reconciling(p.ready),
 		v1alpha1.ConditionStalled:     stalled(p.ready),
 	} {
-		if v == nil {
-			meta.RemoveStatusCondition(&p.store.Status.Conditions, kind)
-			continue
-		}
-		meta.SetStatusCondition(&p.store.Status.Conditions, metav1.Condition{
-			Type: kind, Status: v.status, Reason: v.reason, Message: truncate(v.message, maxMessage),
-			ObservedGeneration: p.store.Generation, LastTransitionTime: metav1.NewTime(p.now),
-		})
+		p.put(kind, v)
 	}
+}
+
+// put sets a condition, or removes it where there is no verdict.
+func (p *storePass) put(kind string, v *verdict) {
+	if v == nil {
+		meta.RemoveStatusCondition(&p.store.Status.Conditions, kind)
+		return
+	}
+	meta.SetStatusCondition(&p.store.Status.Conditions, metav1.Condition{
+		Type: kind, Status: v.status, Reason: v.reason, Message: truncate(v.message, maxMessage),
+		ObservedGeneration: p.store.Generation, LastTransitionTime: metav1.NewTime(p.now),
+	})
 }
 
 // tell sends an event when the store has come to be, or ceased to be, Ready.
@@ -169,12 +186,17 @@ func (r *LFSStoreReconciler) tell(p *storePass) {
 // setupStores adds the controller of LFSStores, which shares what that of the
 // LFSRepositories has.
 func setupStores(mgr ctrl.Manager, of *LFSRepositoryReconciler) error {
+	// It has a memory of its own, and tells its objects by another label.
+	applier := &apply.Applier{
+		Writer: of.Applier.Writer, Cache: of.Applier.Cache, Direct: of.Applier.Direct, UIDLabel: v1alpha1.LabelStoreUID,
+	}
 	r := &LFSStoreReconciler{
-		Client: of.Client, Applier: of.Applier, Recorder: of.Recorder, Install: of.Install, Watched: of.Watched, Clock: of.Clock,
+		Client: of.Client, Applier: applier, Recorder: of.Recorder, Install: of.Install, Watched: of.Watched, Master: of.Master, Clock: of.Clock,
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.LFSStore{}, builder.WithPredicates(specChanged())).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(storeByLabel)).
+		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(storeByLabel)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(storeByLabel), builder.WithPredicates(podChanged())).
 		Watches(&v1alpha1.LFSRepository{}, handler.EnqueueRequestsFromMapFunc(storeOfRepository), builder.WithPredicates(movedIn())).
 		WithOptions(controller.Options{ReconciliationTimeout: reconcileTimeout}).

@@ -48,6 +48,7 @@ func setupReviewers(mgr ctrl.Manager, namespaces []string) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("tokenreviewers").
 		Watches(&v1alpha1.LFSRepository{}, one, builder.WithPredicates(predicate.Or(specChanged(), placed()))).
+		Watches(&v1alpha1.LFSStore{}, one, builder.WithPredicates(sessionsChanged())).
 		Complete(r)
 }
 
@@ -71,8 +72,10 @@ func (r *ReviewersReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ct
 	if err := r.Direct.Get(ctx, client.ObjectKey{Name: desired.TokenReviewers}, live); err != nil {
 		return ctrl.Result{}, err
 	}
-	var subjects []rbacv1.Subject
-	busy := map[string]bool{} // namespaces with servers of ours
+	subjects, busy, err := r.issuers(ctx) // busy: namespaces with programs of ours
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	for i := range list.Items {
 		repo := &list.Items[i]
 		if !repo.Spec.AdmitsServiceAccounts() || repo.Status.Location == nil {
@@ -99,6 +102,24 @@ func (r *ReviewersReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ct
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: reviewersRecheck}, nil
+}
+
+// issuers are those who make the sessions of stores.
+func (r *ReviewersReconciler) issuers(ctx context.Context) (subjects []rbacv1.Subject, namespaces map[string]bool, err error) {
+	var stores v1alpha1.LFSStoreList
+	if err := r.List(ctx, &stores); err != nil {
+		return nil, nil, err
+	}
+	namespaces = map[string]bool{}
+	for i := range stores.Items {
+		store := &stores.Items[i]
+		if store.Status.Sessions == "" || !r.ours(store.Spec.ServerNamespace) {
+			continue
+		}
+		subjects = append(subjects, desired.IssuerSubject(store))
+		namespaces[store.Spec.ServerNamespace] = true
+	}
+	return subjects, namespaces, nil
 }
 
 // ours is true for a namespace that this operator looks after.

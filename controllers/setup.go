@@ -90,7 +90,7 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 		Watches(&appsv1.Deployment{}, toRepository).
 		Watches(&corev1.Pod{}, toRepository, builder.WithPredicates(podChanged())).
 		Watches(&batchv1.Job{}, toRepository).
-		Watches(&v1alpha1.LFSStore{}, handler.EnqueueRequestsFromMapFunc(r.repositoriesOfStore), builder.WithPredicates(specChanged())).
+		Watches(&v1alpha1.LFSStore{}, handler.EnqueueRequestsFromMapFunc(r.repositoriesOfStore), builder.WithPredicates(predicate.Or(specChanged(), sessionsChanged()))).
 		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.repositoriesInNamespace), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, child := range metadataOnly() {
 		b = b.WatchesMetadata(child, toRepository)

@@ -135,7 +135,10 @@ func (r *LFSStoreReconciler) takeAnswer(ctx context.Context, p *storePass, job *
 	}
 	p.store.Status.Probe = &v1alpha1.StoreProbe{
 		FinishedAt: metav1.NewTime(p.now.Truncate(time.Second)), ObservedGeneration: p.store.Generation,
-		Capabilities: capabilities(found.Capabilities),
+		Capabilities: capabilities(found),
+	}
+	if found.Sessions != nil {
+		p.noSessions = found.Sessions.Message
 	}
 	p.again(leastProbeWait)
 	return true, nil
@@ -182,7 +185,8 @@ func storeVerdict(store *v1alpha1.LFSStore, found serverstatus.Store) *verdict {
 	}
 }
 
-func capabilities(c *serverstatus.Capabilities) *v1alpha1.StoreCapabilities {
+func capabilities(found serverstatus.Store) *v1alpha1.StoreCapabilities {
+	c := found.Capabilities
 	if c == nil {
 		return nil
 	}
@@ -192,8 +196,12 @@ func capabilities(c *serverstatus.Capabilities) *v1alpha1.StoreCapabilities {
 		}
 		return v1alpha1.CapabilityNo
 	}
+	sts := v1alpha1.CapabilityUnknown
+	if found.Sessions != nil {
+		sts = say(found.Sessions.Bound)
+	}
 	return &v1alpha1.StoreCapabilities{
 		SignedChecksum: say(c.SignedChecksum), QuerySHA256: say(c.QuerySHA256), ConditionalWrites: say(c.ConditionalWrites),
-		PresignExpiry: say(c.PresignExpiry), ForgedWrites: say(c.ForgedWrites), Versioned: say(c.Versioned), STS: v1alpha1.CapabilityUnknown,
+		PresignExpiry: say(c.PresignExpiry), ForgedWrites: say(c.ForgedWrites), Versioned: say(c.Versioned), STS: sts,
 	}
 }

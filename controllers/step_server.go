@@ -30,6 +30,9 @@ type serverView struct {
 	configErr string
 	// store is the worst of what they found of the store.
 	store *serverstatus.Store
+	// session with the store that ends first, of those that cannot be renewed where
+	// there are any; nil where servers hold its key.
+	session *serverstatus.Session
 	// access is what keeps any of them from verifying identities.
 	access []serverstatus.AccessProblem
 	// The newest reports.
@@ -117,6 +120,7 @@ func view(targets []poll.Target, answers []poll.Answer, wantHash string) serverV
 		if v.store == nil || v.store.Ready && !s.Store.Ready {
 			v.store = &s.Store
 		}
+		v.session = worse(v.session, s.Store.Session)
 		for _, problem := range s.Access {
 			if !slices.Contains(v.access, problem) {
 				v.access = append(v.access, problem)
@@ -136,6 +140,19 @@ func view(targets []poll.Target, answers []poll.Answer, wantHash string) serverV
 		}
 	}
 	return v
+}
+
+// worse is the session that there is more to say about.
+func worse(a, b *serverstatus.Session) *serverstatus.Session {
+	switch {
+	case a == nil:
+		return b
+	case b == nil || a.Error != "" && b.Error == "":
+		return a
+	case a.Error == "" && b.Error != "" || b.EndsAt.Before(a.EndsAt):
+		return b
+	}
+	return a
 }
 
 func isServer(pod *corev1.Pod) bool {

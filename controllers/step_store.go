@@ -43,7 +43,7 @@ func (r *LFSRepositoryReconciler) store(ctx context.Context, p *pass) error {
 		return &stalledError{v1alpha1.ReasonStoreNotUsable, fmt.Sprintf(
 			"the operator does not look after the namespace that the servers of LFSStore %q run in: add it to the operator's --watch-namespaces", store.Name)}
 	}
-	p.in.Store = store
+	p.in.Store, p.in.GrantKey = store, r.Master.GrantKey(string(store.UID))
 	return nil
 }
 

@@ -12,6 +12,15 @@ const (
 	// ConditionStoreReady: the server reaches the store, may use it, has claimed
 	// its prefix and found the capabilities that it needs.
 	ConditionStoreReady = "StoreReady"
+	// ConditionStoreSessionValid: the servers' session with the store is renewed in
+	// time. Absent where servers hold the store's key.
+	ConditionStoreSessionValid = "StoreSessionValid"
+	// ConditionSessionsIssued, of an LFSStore: servers get sessions bound to their
+	// prefix instead of the store's key.
+	ConditionSessionsIssued = "SessionsIssued"
+	// ConditionWritesAuthentic, of an LFSStore: the store takes no upload that
+	// nobody has signed. False is a warning; see StoreCapabilities.
+	ConditionWritesAuthentic = "WritesAuthentic"
 	// ConditionServerAvailable: the Deployment has available replicas that answer.
 	ConditionServerAvailable = "ServerAvailable"
 	// ConditionHistoryReadable: every history entry could be read. Absent
@@ -48,6 +57,19 @@ const (
 	ReasonStoreNotUsable = "StoreNotUsable"
 	// ReasonProbeFailed: the pod that tries an LFSStore cannot do its work.
 	ReasonProbeFailed = "ProbeFailed"
+	// ReasonSessionsActive, ReasonSessionsStarting and ReasonSessionsOff say how far
+	// the sessions of a store are; ReasonSessionsUnavailable that it makes none that
+	// can be used.
+	ReasonSessionsActive      = "SessionsActive"
+	ReasonSessionsStarting    = "SessionsStarting"
+	ReasonSessionsOff         = "SessionsOff"
+	ReasonSessionsUnavailable = "SessionsUnavailable"
+	// ReasonSessionRenewed and ReasonSessionNotRenewed are of StoreSessionValid.
+	ReasonSessionRenewed    = "SessionRenewed"
+	ReasonSessionNotRenewed = "SessionNotRenewed"
+	// ReasonForgedWrites and ReasonOnlySignedWrites are of WritesAuthentic.
+	ReasonForgedWrites     = "ForgedWrites"
+	ReasonOnlySignedWrites = "OnlySignedWrites"
 	// ReasonLimitExceeded: the LFSStore does not allow what the spec asks for.
 	ReasonLimitExceeded = "LimitExceeded"
 	// ReasonQuotaNearlyUsed: 90 % of the quota are used. Uploads go on.
@@ -82,6 +104,8 @@ const (
 	// LabelRepositoryNamespace is on objects outside of the LFSRepository's own
 	// namespace, where an owner reference cannot reach: that namespace.
 	LabelRepositoryNamespace = "lfs-operator.dev/repository-namespace"
+	// LabelStoreUID is on what is applied for an LFSStore: its UID.
+	LabelStoreUID = "lfs-operator.dev/store-uid"
 	// LabelStore is on what belongs to an LFSStore: its name.
 	LabelStore = "lfs-operator.dev/store"
 	// FinalizerData holds an LFSRepository until its data is deleted.

@@ -8,7 +8,7 @@ type LFSStoreStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions by type: Ready, Reconciling, Stalled.
+	// conditions by type: Ready, Reconciling, Stalled, SessionsIssued, WritesAuthentic.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -18,6 +18,10 @@ type LFSStoreStatus struct {
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Repositories int32 `json:"repositories"`
+	// sessions is Starting while their issuer has not made one yet, and Active once
+	// servers are to hold sessions. Absent: servers hold the store's key.
+	// +optional
+	Sessions StoreSessionState `json:"sessions,omitempty"`
 	// probe is the last attempt to find out what the store can do.
 	// +optional
 	Probe *StoreProbe `json:"probe,omitempty"`
@@ -59,10 +63,21 @@ type StoreCapabilities struct {
 	// versioned says whether the bucket keeps versions.
 	// +required
 	Versioned Capability `json:"versioned,omitempty"`
-	// sts says whether the store hands out sessions that are bound to a prefix. Not probed yet.
+	// sts says whether the store makes sessions that are bound to a prefix
+	// (condition SessionsIssued says why not).
 	// +required
 	STS Capability `json:"sts,omitempty"`
 }
+
+// StoreSessionState says how far the servers' sessions are.
+// +kubebuilder:validation:Enum=Starting;Active
+type StoreSessionState string
+
+// The states of sessions.
+const (
+	SessionsStarting StoreSessionState = "Starting"
+	SessionsActive   StoreSessionState = "Active"
+)
 
 // Capability is Yes, No, or Unknown where it was not tried.
 // +kubebuilder:validation:Enum=Yes;No;Unknown

@@ -94,6 +94,10 @@ type LFSStoreSpec struct {
 	// +optional
 	CASecretRef *LocalReference `json:"caSecretRef,omitempty"`
 
+	// sessions that servers hold instead of the store's key.
+	// +optional
+	Sessions *StoreSessions `json:"sessions,omitempty"`
+
 	// bucket of all repositories that do not name another. Excludes bucketTemplate. Immutable.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -220,6 +224,46 @@ type StoreEndpoint struct {
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://s3.example.com"
 	StoreEndpoint string `json:"storeEndpoint,omitempty"`
 }
+
+// StoreSessions says whether servers hold sessions of the store's STS, each bound to
+// the prefix of one repository, instead of the store's key.
+type StoreSessions struct {
+	// mode is Auto (built-in: where the probe found that the store binds sessions to
+	// a prefix), Off, or Required: then no server ever gets the key.
+	// +optional
+	Mode StoreSessionMode `json:"mode,omitempty"`
+	// duration that sessions are asked for; the store may make shorter ones. They are
+	// renewed when half of it is over. Built-in: 24h, twice the longest life of a link.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule=`duration(self) >= duration('15m') && duration(self) <= duration('168h')`,message="must be from 15m to 168h"
+	Duration *metav1.Duration `json:"duration,omitempty"`
+	// roleARN is the role to assume. AWS needs one; other stores know none.
+	// +optional
+	// +kubebuilder:validation:MinLength=20
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^arn:[a-z-]+:iam::[0-9]*:role/.+$')`,message="must be the ARN of a role, for example arn:aws:iam::123456789012:role/lfs"
+	RoleARN string `json:"roleARN,omitempty"`
+	// endpoint of the STS: http(s)://host[:port]. Left out: the store's own, and on AWS
+	// that of its region.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://sts.example.com"
+	Endpoint string `json:"endpoint,omitempty"`
+}
+
+// StoreSessionMode says when servers hold sessions.
+// +kubebuilder:validation:Enum=Auto;Off;Required
+type StoreSessionMode string
+
+// The session modes.
+const (
+	SessionsAuto     StoreSessionMode = "Auto"
+	SessionsOff      StoreSessionMode = "Off"
+	SessionsRequired StoreSessionMode = "Required"
+)
 
 // StoreGC is garbage collection in a whole store.
 type StoreGC struct {

@@ -31,6 +31,7 @@ func commands() []command {
 		{"scan", "read the Git history and report which objects it names", scanHistory},
 		{"sweep", "condemn and delete what the scan did not name", sweepStore},
 		{"gc", "ask about garbage collection: explain, undelete, report", askGC},
+		{"sessions", "make sessions with an object store for its servers", issueSessions},
 		{"probe", "try what an object store can do", probeStore},
 		{"purge", "delete everything that a deleted repository left", purgeData},
 		{"version", "print the version", printVersion},

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/sessions"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -67,5 +69,33 @@ func (o storeOptions) probe(ctx context.Context, st serverconfig.Storage) (serve
 	if err != nil {
 		return serverstatus.Store{}, err
 	}
-	return monitor.Try(ctx, &monitor.Target{Store: to.bucket, Signer: to.signer, Prefix: to.prefix, Storage: st}), nil
+	found := monitor.Try(ctx, &monitor.Target{Store: to.bucket, Signer: to.signer, Prefix: to.prefix, Storage: st})
+	if found.Ready {
+		found.Sessions, err = o.probeSessions(ctx, st)
+	}
+	return found, err
+}
+
+// probeSessions is nil where nobody wants to know.
+func (o storeOptions) probeSessions(ctx context.Context, st serverconfig.Storage) (*serverstatus.SessionProbe, error) {
+	raw := os.Getenv(serverconfig.EnvSessionsConfig)
+	key, ok := o.credentials()
+	if raw == "" || !ok {
+		return nil, nil
+	}
+	cfg, err := serverconfig.ParseIssuer([]byte(raw))
+	if err != nil {
+		return nil, err
+	}
+	roots, err := o.roots(st.CA)
+	if err != nil {
+		return nil, err
+	}
+	endpoint, err := objectstore.ParseEndpoint(st.Endpoint, st.Region, st.Bucket, st.VirtualHosted)
+	if err != nil {
+		return nil, err
+	}
+	found := sessions.Probe(ctx, newSTS(cfg, roots), key, endpoint, st.Prefix)
+	found.Message = found.Message[:min(len(found.Message), maxProbeMessage/2)]
+	return &found, nil
 }

@@ -21,6 +21,8 @@ func serve(ctx context.Context, args []string) error {
 	fs.StringVar(&o.CredentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", o.CredentialsDir), "`folder` with the object store's credentials")
 	fs.StringVar(&o.KeysDir, "keys-dir", env("LFS_KEYS_DIR", o.KeysDir), "`folder` with the signing keys")
 	fs.StringVar(&o.CAFile, "ca-file", env("LFS_CA_FILE", o.CAFile), "certificate authority of the object store")
+	fs.StringVar(&o.StoreTokenFile, "store-token-file", env("LFS_STORE_TOKEN_FILE", o.StoreTokenFile), "`file` with the ServiceAccount token that sessions with the store are asked for with")
+	fs.DurationVar(&o.MaxSession, "max-session", o.MaxSession, "what a session with the store counts for at most; 0: as long as the store says")
 	fs.StringVar(&o.JWTDir, "jwt-dir", env("LFS_JWT_DIR", o.JWTDir), "`folder` with a folder of keys for each issuer of JSON Web Tokens")
 	fs.StringVar(&o.KubernetesDir, "kubernetes-dir", env("LFS_KUBERNETES_DIR", o.KubernetesDir), "`folder` with the token and certificate authority for the Kubernetes API server")
 	fs.StringVar(&o.APIServer, "api-server", env("LFS_API_SERVER", o.APIServer), "`URL` of the Kubernetes API server")

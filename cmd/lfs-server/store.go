@@ -1,29 +1,36 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/sessions"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
 // storeOptions are the flags of every subcommand that reaches the object store.
 type storeOptions struct {
 	config, credentialsDir, caFile string
+	// tokenFile is for sessions, where there is no key.
+	tokenFile string
 }
 
 func (o *storeOptions) register(fs *flag.FlagSet) {
 	fs.StringVar(&o.config, "config", env("LFS_CONFIG", serverconfig.File), "configuration `file`")
 	fs.StringVar(&o.credentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", serverconfig.StoreCredentialsDir), "`folder` with the object store's credentials")
 	fs.StringVar(&o.caFile, "ca-file", env("LFS_CA_FILE", serverconfig.StoreCAFile), "certificate authority of the object store")
+	fs.StringVar(&o.tokenFile, "store-token-file", env("LFS_STORE_TOKEN_FILE", serverconfig.StoreTokenFile), "`file` with the ServiceAccount token that sessions with the store are asked for with")
 }
 
 // connection is a repository's part of the object store.
@@ -36,32 +43,66 @@ type connection struct {
 // errCredentials: a Secret is missing, or a key in it.
 var errCredentials = errors.New("the store cannot be reached")
 
-// connect prepares everything that reaches the store.
-func (o storeOptions) connect(cfg *serverconfig.Config) (connection, error) {
-	st := cfg.Storage
-	endpoint, err := objectstore.ParseEndpoint(st.Endpoint, st.Region, st.Bucket, st.VirtualHosted)
-	if err != nil {
-		return connection{}, err
+// connectAs is connect for programs that may get sessions with the store instead of
+// a key. They are renewed until ctx ends.
+func (o storeOptions) connectAs(ctx context.Context, cfg *serverconfig.Config) (connection, error) {
+	from := cfg.Storage.Sessions
+	if from == nil {
+		return o.connect(cfg)
 	}
+	arrived := make(chan struct{})
+	holder := sessions.NewHolder(o.tokenFile, 0, time.Now, slog.New(slog.NewTextHandler(os.Stderr, nil)), sync.OnceFunc(func() { close(arrived) }))
+	holder.Use(from)
+	go holder.Run(ctx)
+	select {
+	case <-arrived:
+		return o.connectWith(cfg, holder)
+	case <-ctx.Done():
+		return connection{}, ctx.Err()
+	case <-time.After(sessionPatience):
+		return connection{}, fmt.Errorf("no session with the store within %s: %s: %w", sessionPatience, holder.State().Error, errCredentials)
+	}
+}
+
+// sessionPatience is how long a job waits for the issuer of sessions.
+const sessionPatience = 5 * time.Minute
+
+// connect prepares everything that reaches the store with its key.
+func (o storeOptions) connect(cfg *serverconfig.Config) (connection, error) {
+	creds, ok := o.credentials()
+	if !ok {
+		return connection{}, fmt.Errorf("secret %q lacks %s or %s: %w",
+			cfg.Storage.CredentialsName, serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey, errCredentials)
+	}
+	return o.connectWith(cfg, objectstore.Static(creds))
+}
+
+// credentials are those of the mounted Secret; false where one is missing.
+func (o storeOptions) credentials() (objectstore.Credentials, bool) {
 	creds := objectstore.Credentials{
 		AccessKeyID:     o.credential(serverconfig.KeyAccessKeyID),
 		SecretAccessKey: o.credential(serverconfig.KeySecretAccessKey),
 		SessionToken:    o.credential(serverconfig.KeySessionToken),
 	}
-	if creds.AccessKeyID == "" || creds.SecretAccessKey == "" {
-		return connection{}, fmt.Errorf("secret %q lacks %s or %s: %w",
-			st.CredentialsName, serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey, errCredentials)
+	return creds, creds.AccessKeyID != "" && creds.SecretAccessKey != ""
+}
+
+func (o storeOptions) connectWith(cfg *serverconfig.Config, keys objectstore.KeySource) (connection, error) {
+	st := cfg.Storage
+	endpoint, err := objectstore.ParseEndpoint(st.Endpoint, st.Region, st.Bucket, st.VirtualHosted)
+	if err != nil {
+		return connection{}, err
 	}
 	roots, err := o.roots(st.CA)
 	if err != nil {
 		return connection{}, fmt.Errorf("%w: %w", errCredentials, err)
 	}
-	bucket, err := objectstore.NewS3(endpoint, creds, objectstore.NewTransport(roots), nil)
+	bucket, err := objectstore.NewS3From(endpoint, keys, objectstore.NewTransport(roots), nil)
 	if err != nil {
 		return connection{}, err
 	}
 	return connection{
-		bucket: bucket, signer: objectstore.NewURLSigner(endpoint, creds, time.Now), prefix: layout.Prefix(st.Prefix),
+		bucket: bucket, signer: objectstore.NewURLSignerFrom(endpoint, keys, time.Now), prefix: layout.Prefix(st.Prefix),
 	}, nil
 }
 

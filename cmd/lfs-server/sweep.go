@@ -70,7 +70,7 @@ func (o sweepOptions) load() (*serverconfig.Config, error) {
 }
 
 func (o sweepOptions) sweep(ctx context.Context, cfg *serverconfig.Config) error {
-	st, err := o.connect(cfg)
+	st, err := o.connectAs(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@
 package derive
 
 import (
+	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
@@ -44,6 +45,12 @@ func (m *Master) ScanToken(uid string) string {
 // SigningKey derives the key of action tokens of that generation and its ID.
 func (m *Master) SigningKey(uid string, generation int64) (id string, key []byte) {
 	return fmt.Sprintf("k%d", generation), m.secret("signing", uid, "", generation)
+}
+
+// GrantKey derives the key that grants of the store with that UID are signed with.
+// Its public half is no secret.
+func (m *Master) GrantKey(storeUID string) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(m.secret("store-grants", storeUID, "", 0))
 }
 
 // Fingerprint names a key without giving it away.

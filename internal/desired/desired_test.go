@@ -2,6 +2,7 @@ package desired
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"flag"
 	"os"
@@ -49,7 +50,8 @@ func inputs(repo *v1alpha1.LFSRepository) Inputs {
 			ScanToken:   "scan-token",
 			SigningKeys: []SigningKey{{ID: "k1", Key: []byte("a signing key"), Signs: true}},
 		},
-		Install: Install{Image: "lfs-operator:v1", OperatorNamespace: "lfs-operator-system", ClusterDomain: "cluster.local"},
+		GrantKey: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)),
+		Install:  Install{Image: "lfs-operator:v1", OperatorNamespace: "lfs-operator-system", ClusterDomain: "cluster.local"},
 	}
 }
 
@@ -60,6 +62,10 @@ func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
 		"full":       full,
 		"store":      inStore,
 		"autoscaled": autoscaled,
+		"sessions": func(r *v1alpha1.LFSRepository, in *Inputs) {
+			inStore(r, in)
+			in.Store.Spec.Sessions = &v1alpha1.StoreSessions{Mode: v1alpha1.SessionsRequired, RoleARN: "arn:aws:iam::123456789012:role/lfs"}
+		},
 		"suspended": func(r *v1alpha1.LFSRepository, _ *Inputs) {
 			r.Spec.Suspend = true
 			r.Spec.Server = &v1alpha1.Server{
@@ -211,6 +217,15 @@ func render(t *testing.T, in Inputs) []byte {
 			t.Fatal(err)
 		}
 		all = append(all, SweepJob(in, "models-lfs-gc-1"), probe)
+		if in.sessions() {
+			issuer, err := Issuer(in.Store, in.GrantKey.Public().(ed25519.PublicKey), in.Install)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range issuer {
+				all = append(all, o)
+			}
+		}
 	}
 	var out bytes.Buffer
 	for _, o := range all {
@@ -344,7 +359,7 @@ func TestNamesFit(t *testing.T) {
 	}
 	store := &v1alpha1.LFSStore{ObjectMeta: metav1.ObjectMeta{Name: strings.Repeat("s3.", 21), UID: "1"}}
 	for _, name := range []string{
-		ProbeJobName(store), ServerName(longest), GCName(longest), GCJobName(longest, "x"), CheckJobName(longest, "x"),
+		ProbeJobName(store), IssuerName(store) + "-5d4f8c7b9d-x2x4z", ServerName(longest), GCName(longest), GCJobName(longest, "x"), CheckJobName(longest, "x"),
 		PurgeJobName(longest), SweepJobName(longest, "x"), AccessSecretName(longest), KeysSecretName(longest), ScanSecretName(longest),
 	} {
 		if len(name) > 63 {

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"crypto/ed25519"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
@@ -19,6 +20,9 @@ type Inputs struct {
 	Location v1alpha1.Location
 	// Credentials that the server is to accept.
 	Credentials Credentials
+	// GrantKey signs what the server may have of its store, where servers get
+	// sessions instead of the store's key.
+	GrantKey ed25519.PrivateKey
 	// Install says how the operator itself was installed.
 	Install Install
 	// Scaled is how many replicas the Deployment has, where a HorizontalPodAutoscaler

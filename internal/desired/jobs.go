@@ -47,7 +47,7 @@ func PurgeJob(in Inputs) (*batchv1ac.JobApplyConfiguration, error) {
 		return nil, err
 	}
 	at := in.Server()
-	mounts := storeMounts(in)
+	mounts := keyMounts(in)
 	purge := container(in, ContainerPurge, gcDefaults(), "purge").
 		WithEnv(corev1ac.EnvVar().WithName(serverconfig.EnvPurgeConfig).WithValue(string(rendered)))
 	spec := podSpec(in, at).

@@ -72,6 +72,8 @@ const (
 	ComponentPurge  = "purge"
 	ComponentAccess = "access"
 	ComponentProbe  = "probe"
+	// ComponentSessions is the issuer of sessions of a store.
+	ComponentSessions = "sessions"
 )
 
 // Names inside pods.
@@ -81,6 +83,8 @@ const (
 	ContainerSweep  = "sweep"
 	ContainerPurge  = "purge"
 	ContainerProbe  = "probe"
+
+	ContainerSessions = "sessions"
 
 	portHTTP  = "http"
 	portAdmin = "admin"

@@ -41,9 +41,16 @@ func ProbeJob(store *v1alpha1.LFSStore, install Install) (*batchv1ac.JobApplyCon
 	if err != nil {
 		return nil, err
 	}
-	mounts := storeMounts(in)
+	mounts := keyMounts(in)
 	probe := container(in, ContainerProbe, gcDefaults(), "probe").
 		WithEnv(corev1ac.EnvVar().WithName(serverconfig.EnvProbeConfig).WithValue(string(rendered)))
+	if store.SessionMode() != v1alpha1.SessionsOff {
+		issuer, err := serverconfig.MarshalIssuer(issuerConfig(in, nil))
+		if err != nil {
+			return nil, err
+		}
+		probe.WithEnv(corev1ac.EnvVar().WithName(serverconfig.EnvSessionsConfig).WithValue(string(issuer)))
+	}
 	spec := podSpec(in, in.Server()).
 		WithServiceAccountName("default").
 		WithRestartPolicy(corev1.RestartPolicyNever).

@@ -42,6 +42,9 @@ func ServerConfig(in Inputs) *serverconfig.Config {
 	if len(history) > 0 {
 		config.HistoryRevision = hashOf(history)
 	}
+	if in.sessions() {
+		config.Storage.Sessions = sessionsConfig(in)
+	}
 	return config
 }
 

@@ -7,6 +7,7 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+	"github.com/lfs-operator/lfs-operator/internal/storesession"
 )
 
 // Mounted files are for the group only, which fsGroup makes ours.
@@ -26,10 +27,23 @@ func configMount(at Place) mount {
 	return mountAt("config", path.Dir(serverconfig.File), corev1ac.Volume().WithConfigMap(source))
 }
 
-// storeMounts are the credentials of the store, and its CA where one is named.
+// storeMounts are what the store is reached with: sessions or its credentials, and
+// its CA where one is named.
 func storeMounts(in Inputs) []mount {
+	if !in.sessions() {
+		return keyMounts(in)
+	}
+	return append([]mount{storeTokenMount()}, caMounts(in)...)
+}
+
+// keyMounts are the credentials of the store and its CA, whoever else gets sessions.
+func keyMounts(in Inputs) []mount {
+	key := secretMount("store-credentials", serverconfig.StoreCredentialsDir, in.storage().CredentialsSecretRef.Name)
+	return append([]mount{key}, caMounts(in)...)
+}
+
+func caMounts(in Inputs) (mounts []mount) {
 	storage := in.storage()
-	mounts := []mount{secretMount("store-credentials", serverconfig.StoreCredentialsDir, storage.CredentialsSecretRef.Name)}
 	if storage.CASecretRef != nil {
 		mounts = append(mounts, secretMount("store-ca", path.Dir(serverconfig.StoreCAFile), storage.CASecretRef.Name))
 	}
@@ -67,6 +81,21 @@ func kubernetesMounts(in Inputs) []mount {
 	if !in.Repository.Spec.AdmitsServiceAccounts() {
 		return nil
 	}
+	return []mount{apiServerMount()}
+}
+
+// storeTokenMount is the token that sessions with the store are asked for with. It
+// opens nothing else.
+func storeTokenMount() mount {
+	source := corev1ac.ProjectedVolumeSource().WithDefaultMode(fileMode).WithSources(
+		corev1ac.VolumeProjection().WithServiceAccountToken(corev1ac.ServiceAccountTokenProjection().
+			WithAudience(storesession.Audience).
+			WithPath(path.Base(serverconfig.StoreTokenFile)).WithExpirationSeconds(ownTokenSeconds)))
+	return mountAt("store-sessions", path.Dir(serverconfig.StoreTokenFile), corev1ac.Volume().WithProjected(source))
+}
+
+// apiServerMount holds a token of the pod's ServiceAccount and the API server's CA.
+func apiServerMount() mount {
 	source := corev1ac.ProjectedVolumeSource().WithDefaultMode(fileMode).WithSources(
 		corev1ac.VolumeProjection().WithServiceAccountToken(corev1ac.ServiceAccountTokenProjection().
 			WithPath(serverconfig.KubernetesToken).WithExpirationSeconds(ownTokenSeconds)),
@@ -74,7 +103,7 @@ func kubernetesMounts(in Inputs) []mount {
 		corev1ac.VolumeProjection().WithConfigMap(corev1ac.ConfigMapProjection().WithName("kube-root-ca.crt").
 			WithItems(corev1ac.KeyToPath().WithKey("ca.crt").WithPath(serverconfig.KubernetesCA))),
 	)
-	return []mount{mountAt("kubernetes", serverconfig.KubernetesDir, corev1ac.Volume().WithProjected(source))}
+	return mountAt("kubernetes", serverconfig.KubernetesDir, corev1ac.Volume().WithProjected(source))
 }
 
 // scanMounts are what a scan needs: the token that it reports with, and one

@@ -82,6 +82,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		out.Store = serverstatus.Store{Reason: serverstatus.ReasonChecking,
 			Message: "The configuration has changed and is being checked.", CheckedAt: st.Store.CheckedAt}
 	}
+	out.Store.Session = s.sessionStatus(snap)
 	return writeJSON(w, http.StatusOK, &out)
 }
 

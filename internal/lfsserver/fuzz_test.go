@@ -50,7 +50,7 @@ func FuzzHost(f *testing.F) {
 	table, err := newHostTable(&serverconfig.Config{
 		Storage:   serverconfig.Storage{Endpoint: "http://store", Region: "r", Bucket: "b"},
 		Endpoints: []serverconfig.Endpoint{{Scheme: "https", Host: "lfs.example.com"}, {Scheme: "http", Host: "inside.svc:8080"}},
-	}, objectstore.Credentials{}, time.Now)
+	}, objectstore.Static(objectstore.Credentials{}), time.Now)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -25,7 +25,7 @@ type hostTable struct {
 	names  []string
 }
 
-func newHostTable(cfg *serverconfig.Config, creds objectstore.Credentials, now func() time.Time) (hostTable, error) {
+func newHostTable(cfg *serverconfig.Config, keys objectstore.KeySource, now func() time.Time) (hostTable, error) {
 	t := hostTable{byHost: map[string]*endpoint{}}
 	st := cfg.Storage
 	for _, e := range cfg.Endpoints {
@@ -35,7 +35,7 @@ func newHostTable(cfg *serverconfig.Config, creds objectstore.Credentials, now f
 			return t, fmt.Errorf("endpoint %s: %w", e.Host, err)
 		}
 		host := objectstore.StripDefaultPort(e.Scheme, strings.ToLower(e.Host))
-		ep := &endpoint{base: e.Scheme + "://" + host, signer: objectstore.NewURLSigner(se, creds, now)}
+		ep := &endpoint{base: e.Scheme + "://" + host, signer: objectstore.NewURLSignerFrom(se, keys, now)}
 		t.names = append(t.names, host)
 		for _, name := range []string{host, host + defaultPort(e.Scheme)} {
 			if _, taken := t.byHost[name]; !taken {

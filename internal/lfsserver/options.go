@@ -22,6 +22,11 @@ type Options struct {
 	KeysDir        string
 	CAFile         string
 	JWTDir         string
+	// StoreTokenFile is the token that sessions with the store are asked for with.
+	StoreTokenFile string
+	// MaxSession, where set, is what a session with the store counts for at most:
+	// it is renewed at half of that.
+	MaxSession time.Duration
 	// KubernetesDir holds the token and the certificate authority to ask the
 	// Kubernetes API server with. They are read when it is asked.
 	KubernetesDir string
@@ -81,6 +86,7 @@ func DefaultOptions() Options {
 		KeysDir:        serverconfig.KeysDir,
 		CAFile:         serverconfig.StoreCAFile,
 		JWTDir:         serverconfig.JWTDir,
+		StoreTokenFile: serverconfig.StoreTokenFile,
 		KubernetesDir:  serverconfig.KubernetesDir,
 		APIServer:      apiServerURL(),
 		Listen:         ":8080",
@@ -115,6 +121,7 @@ func (o Options) withDefaults() Options {
 	o.KeysDir = or(o.KeysDir, d.KeysDir)
 	o.CAFile = or(o.CAFile, d.CAFile)
 	o.JWTDir = or(o.JWTDir, d.JWTDir)
+	o.StoreTokenFile = or(o.StoreTokenFile, d.StoreTokenFile)
 	o.KubernetesDir = or(o.KubernetesDir, d.KubernetesDir)
 	o.APIServer = or(o.APIServer, d.APIServer)
 	o.Listen = or(o.Listen, d.Listen)

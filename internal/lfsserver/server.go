@@ -18,6 +18,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/quota"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/sessions"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/usage"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -45,6 +46,8 @@ type Server struct {
 	quota   *quota.Ledger
 	// unlimited is true once there is no record of a quota.
 	unlimited atomic.Bool
+	// holder of sessions with the store, where the server holds no key of it.
+	holder *sessions.Holder
 	// identities that were verified, over all configurations.
 	identities     *auth.Memory
 	issuersChanged chan struct{}
@@ -70,6 +73,8 @@ func New(o Options) (*Server, error) {
 	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
 	s.quota = quota.New(o.Now, func() { s.usage.Changed() })
 	s.usage = usage.New(s.countable, s.followCount, o.Now, o.Logger, o.UsageGap)
+	s.holder = sessions.NewHolder(o.StoreTokenFile, o.MaxSession, o.Now, o.Logger, func() { s.monitor.Look() })
+	o.Registry.MustRegister(sessionMetrics{s.holder, o.Now})
 	s.reloadError.Store(new(string))
 	first, err := s.build(readFiles(&o), nil)
 	if err != nil {
@@ -105,7 +110,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim, s.sweepUploads, s.watchIssuers} {
+	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim, s.sweepUploads, s.watchIssuers, s.holder.Run} {
 		group.Go(func() { run(work) })
 	}
 	api, admin := s.httpServer(s.apiHandler()), s.httpServer(s.adminHandler())

@@ -53,7 +53,7 @@ func newSession(snap *snapshot, host *endpoint, caps *serverstatus.Capabilities,
 
 // Admit implements transfer.Session.
 func (s *session) Admit(o transfer.Object, expires time.Duration) (objectstore.Upload, error) {
-	if s.snap.relays(o.Size) {
+	if s.snap.relays(o.Size) || s.tooLate(o.Size) {
 		return s.relayed(o, expires)
 	}
 	return s.admission.Grant(o.OID, o.Size, expires)
@@ -61,7 +61,7 @@ func (s *session) Admit(o transfer.Object, expires time.Duration) (objectstore.U
 
 // AdmitBare implements transfer.Session.
 func (s *session) AdmitBare(o transfer.Object, expires time.Duration) (objectstore.Upload, error) {
-	if s.snap.relays(o.Size) {
+	if s.snap.relays(o.Size) || s.tooLate(o.Size) {
 		return s.relayed(o, expires)
 	}
 	return s.admission.GrantBare(o.OID, expires)
@@ -83,7 +83,7 @@ func (s *session) Resumable(o transfer.Object, expires time.Duration) (string, e
 
 // Fetch implements transfer.Session.
 func (s *session) Fetch(o transfer.Object, expires time.Duration) (string, error) {
-	if s.snap.proxied() {
+	if s.through(o.Size) {
 		t, err := s.seal(token.OperationFetch, o, "", expires)
 		return s.root + "/content/" + t, err
 	}
@@ -137,7 +137,7 @@ func (s *session) multipart(u *upload.Upload, expires time.Duration) (*transfer.
 		return nil, err
 	}
 	want := ""
-	if s.snap.proxied() {
+	if s.through(o.Size) {
 		want = wantDigest
 	}
 	return &transfer.Multipart{
@@ -206,7 +206,7 @@ func (s *session) signParts(u *upload.Upload, parts []transfer.Part, expires tim
 // partLinks makes the links of an upload's parts, by number: to the store, or to
 // this server.
 func (s *session) partLinks(u *upload.Upload, expires time.Duration) (appendLink func(b []byte, number int) []byte, err error) {
-	if !s.snap.proxied() {
+	if !s.through(u.Size) {
 		links, err := s.signer.PresignParts(s.snap.prefix.Staging(u.ID), u.UploadID, expires)
 		if err != nil {
 			return nil, err

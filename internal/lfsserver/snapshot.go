@@ -48,7 +48,6 @@ type storeClient struct {
 	locks     *locks.Cache
 	signer    *objectstore.URLSigner
 	transport *http.Transport
-	creds     objectstore.Credentials
 	// memory of objects that are there, and of those that are not.
 	memory  *presence.Memory
 	absence *presence.Absence
@@ -81,16 +80,17 @@ func (s *Server) build(f *files, prev *snapshot) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	creds, p := storeCredentials(cfg, f)
+	access, p := s.storeKeys(cfg, f)
 	if p != nil {
 		problem = p
-	} else if snap.store, err = connect(cfg, f.ca, creds, prev, s.now, s.metrics.observeStore); err != nil {
+	} else if snap.store, err = connect(cfg, f.ca, access, prev, s.now, s.metrics.observeStore); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	if snap.hosts, err = newHostTable(cfg, creds, s.now); err != nil {
+	if snap.hosts, err = newHostTable(cfg, access.keys, s.now); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	snap.target = newTarget(snap, problem)
+	snap.target.Session = access.session
 	return snap, nil
 }
 
@@ -116,6 +116,29 @@ func newTarget(s *snapshot, problem *monitor.Problem) *monitor.Target {
 	return t
 }
 
+// storeAccess is what the server is let into its store with.
+type storeAccess struct {
+	keys objectstore.KeySource
+	// revision changes with keys that are replaced as a whole. Sessions are renewed
+	// in their source, and nothing about the connection changes.
+	revision string
+	// session says why there is none; nil where none is needed.
+	session func() *monitor.Problem
+}
+
+// storeKeys are sessions, or the key in the Secret. The problem is what a Secret
+// lacks.
+func (s *Server) storeKeys(cfg *serverconfig.Config, f *files) (storeAccess, *monitor.Problem) {
+	c, problem := storeCredentials(cfg, f)
+	if s.holdsSessions(cfg, problem == nil) {
+		return storeAccess{keys: s.holder, revision: "sessions", session: s.sessionProblem}, caProblem(cfg, f)
+	}
+	if problem == nil {
+		problem = caProblem(cfg, f)
+	}
+	return storeAccess{keys: objectstore.Static(c), revision: digest(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)}, problem
+}
+
 // storeCredentials reads the Secret, or says what it lacks.
 func storeCredentials(cfg *serverconfig.Config, f *files) (objectstore.Credentials, *monitor.Problem) {
 	c := objectstore.Credentials{
@@ -128,19 +151,24 @@ func storeCredentials(cfg *serverconfig.Config, f *files) (objectstore.Credentia
 			"Secret %q in namespace %q does not exist, or lacks one of its keys %s and %s. Create it; the server sees it within a minute or two.",
 			cfg.Storage.CredentialsName, cmp.Or(cfg.Storage.CredentialsNamespace, cfg.Repository.Namespace), serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey)}
 	}
-	if cfg.Storage.CA && !x509.NewCertPool().AppendCertsFromPEM(f.ca) {
-		return c, &monitor.Problem{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(
-			"The Secret with the certificate authority of %s does not exist, or its key ca.crt holds no certificate in PEM form. Create it; the server sees it within a minute or two.",
-			cfg.Storage.Endpoint)}
-	}
 	return c, nil
 }
 
+// caProblem says whether the store's certificate authority is missing.
+func caProblem(cfg *serverconfig.Config, f *files) *monitor.Problem {
+	if cfg.Storage.CA && !x509.NewCertPool().AppendCertsFromPEM(f.ca) {
+		return &monitor.Problem{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(
+			"The Secret with the certificate authority of %s does not exist, or its key ca.crt holds no certificate in PEM form. Create it; the server sees it within a minute or two.",
+			cfg.Storage.Endpoint)}
+	}
+	return nil
+}
+
 // connect returns the previous connection when nothing about it has changed.
-func connect(cfg *serverconfig.Config, ca []byte, creds objectstore.Credentials, prev *snapshot, now func() time.Time, observe objectstore.Observer) (*storeClient, error) {
+func connect(cfg *serverconfig.Config, ca []byte, access storeAccess, prev *snapshot, now func() time.Time, observe objectstore.Observer) (*storeClient, error) {
 	st := cfg.Storage
 	revision := digest(st.Endpoint, st.Region, st.Bucket, st.Prefix, fmt.Sprint(st.VirtualHosted, st.CA, st.CreateBucket),
-		string(ca), creds.AccessKeyID, creds.SecretAccessKey, creds.SessionToken)
+		string(ca), access.revision)
 	if prev != nil && prev.store != nil && prev.store.revision == revision {
 		return prev.store, nil
 	}
@@ -156,13 +184,13 @@ func connect(cfg *serverconfig.Config, ca []byte, creds objectstore.Credentials,
 		roots.AppendCertsFromPEM(ca)
 	}
 	transport := objectstore.NewTransport(roots)
-	bucket, err := objectstore.NewS3(endpoint, creds, transport, observe)
+	bucket, err := objectstore.NewS3From(endpoint, access.keys, transport, observe)
 	if err != nil {
 		return nil, err
 	}
 	return &storeClient{
-		revision: revision, bucket: bucket, guard: newGCGuard(bucket, layout.Prefix(st.Prefix)), transport: transport, creds: creds,
-		signer: objectstore.NewURLSigner(endpoint, creds, now), locks: locks.NewCache(), memory: new(presence.Memory),
+		revision: revision, bucket: bucket, guard: newGCGuard(bucket, layout.Prefix(st.Prefix)), transport: transport,
+		signer: objectstore.NewURLSignerFrom(endpoint, access.keys, now), locks: locks.NewCache(), memory: new(presence.Memory),
 		absence: presence.NewAbsence(bucket, layout.Prefix(st.Prefix)),
 	}, nil
 }

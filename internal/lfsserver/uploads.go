@@ -11,7 +11,6 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
-	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 )
 
@@ -167,7 +166,7 @@ func (s *Server) state(c *call) error {
 }
 
 func (s *Server) writeState(c *call, links *session, u *upload.Upload) error {
-	life := transfer.Lifetime(u.Size)
+	life := links.Life(u.Size)
 	parts, err := links.parts(u, life)
 	if err != nil {
 		return err

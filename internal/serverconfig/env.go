@@ -9,6 +9,9 @@ const EnvPurgeConfig = "LFS_PURGE_CONFIG"
 // probe, of which only Storage is filled in.
 const EnvProbeConfig = "LFS_PROBE_CONFIG"
 
+// EnvSessionsConfig is the environment variable that holds an Issuer.
+const EnvSessionsConfig = "LFS_SESSIONS_CONFIG"
+
 // ProbeAnswerFile is where a probe writes its serverstatus.Store: the kubelet
 // puts what stands there into the pod's status.
 const ProbeAnswerFile = "/dev/termination-log"

@@ -134,6 +134,8 @@ type Storage struct {
 	// CredentialsNamespace is where the Secret is, for messages. Empty: in the
 	// repository's own namespace.
 	CredentialsNamespace string `json:"credentialsNamespace,omitempty"`
+	// Sessions, where set, are what the server works with instead of credentials.
+	Sessions *Sessions `json:"sessions,omitempty"`
 	// CA is true when StoreCAFile is to be trusted.
 	CA bool `json:"ca,omitempty"`
 	// MaxPutBytes is the largest object that the store, or what stands before it,

@@ -56,15 +56,21 @@ type Store struct {
 	Message string `json:"message,omitempty"`
 	// Capabilities as probed, absent before the first probe.
 	Capabilities *Capabilities `json:"capabilities,omitempty"`
-	CheckedAt    time.Time     `json:"checkedAt"`
+	// Sessions is what a probe found of them, absent where it did not try.
+	Sessions *SessionProbe `json:"sessions,omitempty"`
+	// Session of the server, absent where it works with the store's key.
+	Session   *Session  `json:"session,omitempty"`
+	CheckedAt time.Time `json:"checkedAt"`
 }
 
 // Reasons of Store.
 const (
-	ReasonStoreReady            = "StoreReady"
-	ReasonChecking              = "Checking"
-	ReasonCredentialsMissing    = "CredentialsMissing"
-	ReasonCredentialsRefused    = "CredentialsRefused"
+	ReasonStoreReady         = "StoreReady"
+	ReasonChecking           = "Checking"
+	ReasonCredentialsMissing = "CredentialsMissing"
+	ReasonCredentialsRefused = "CredentialsRefused"
+	// ReasonSessionMissing: the server has no session with the store, or it ended.
+	ReasonSessionMissing        = "SessionMissing"
 	ReasonStoreUnreachable      = "StoreUnreachable"
 	ReasonBucketMissing         = "BucketMissing"
 	ReasonPrefixInUse           = "PrefixInUse"
@@ -73,6 +79,24 @@ const (
 	ReasonSigningKeysMissing    = "SigningKeysMissing"
 	ReasonSigningKeysMismatched = "SigningKeysMismatched"
 )
+
+// SessionProbe says whether a store makes sessions that are bound to a prefix.
+type SessionProbe struct {
+	Bound bool `json:"bound"`
+	// Message says why not.
+	Message string `json:"message,omitempty"`
+	// Seconds that the longest session lives that it was seen to make, of those asked for.
+	Seconds int64 `json:"seconds,omitempty"`
+}
+
+// Session is a server's session with its store.
+type Session struct {
+	// EndsAt is when the store stops taking it; zero while there is none.
+	EndsAt time.Time `json:"endsAt,omitzero"`
+	// FailingSince, where set, is since when no new one could be got, and Error why.
+	FailingSince time.Time `json:"failingSince,omitzero"`
+	Error        string    `json:"error,omitempty"`
+}
 
 // AccessProblem keeps identities of one source from being verified. All others
 // are served.

@@ -12,6 +12,7 @@ var storesParts = []rigPart{
 	{"breaches", tenantBreaches},
 	{"rbac", secretVerbs},
 	{"cluster", inCluster},
+	{"sts", stsCommands},
 }
 
 // stores measures those parts that are named, or all.

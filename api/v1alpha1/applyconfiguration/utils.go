@@ -120,6 +120,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.StoreReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("StoreServer"):
 		return &apiv1alpha1.StoreServerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StoreSessions"):
+		return &apiv1alpha1.StoreSessionsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Usage"):
 		return &apiv1alpha1.UsageApplyConfiguration{}
 

@@ -274,6 +274,9 @@ func (v view) Rescue(ctx context.Context, oid string) error {
 // links are those of the store, which here is called without any.
 type links struct{ transfer.Session }
 
+// Life implements transfer.Session.
+func (links) Life(size int64) time.Duration { return transfer.Lifetime(size) }
+
 // Admit implements transfer.Session.
 func (links) Admit(transfer.Object, time.Duration) (u objectstore.Upload, err error) { return u, nil }
 

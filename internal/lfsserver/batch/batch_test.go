@@ -34,6 +34,8 @@ func (fakeBucket) List(context.Context, string, string) iter.Seq2[objectstore.In
 
 type fakeSession struct{}
 
+func (fakeSession) Life(size int64) time.Duration { return transfer.Lifetime(size) }
+
 func (fakeSession) Admit(o transfer.Object, _ time.Duration) (objectstore.Upload, error) {
 	return objectstore.Upload{URL: "http://store/" + o.OID, Header: map[string]string{"x": "y"}}, nil
 }

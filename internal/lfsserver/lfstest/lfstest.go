@@ -99,7 +99,7 @@ func Start(t testing.TB, store *assets.Store, opts ...Option) *Server {
 	}
 	s.Config = defaultConfig(store, api.Addr().String())
 	set := &setup{config: &s.Config, files: map[string]string{}, options: lfsserver.Options{
-		ConfigFile: s.path("config.yaml"), CredentialsDir: s.path("credentials"), KeysDir: s.path("keys"), CAFile: s.path("ca.crt"), JWTDir: s.path("jwt"), KubernetesDir: s.path("kubernetes"),
+		ConfigFile: s.path("config.yaml"), CredentialsDir: s.path("credentials"), KeysDir: s.path("keys"), CAFile: s.path("ca.crt"), JWTDir: s.path("jwt"), KubernetesDir: s.path("kubernetes"), StoreTokenFile: s.path("store-token"),
 		APIListener: api, AdminListener: admin,
 		DrainDelay: time.Millisecond, ReloadInterval: 20 * time.Millisecond, LockPatience: 50 * time.Millisecond, UsageGap: 20 * time.Millisecond,
 		Monitor: monitor.Intervals{Unready: 100 * time.Millisecond, Ready: 200 * time.Millisecond, Least: 10 * time.Millisecond, Timeout: 15 * time.Second},

@@ -19,6 +19,7 @@ const reprobe = time.Hour
 func (m *Monitor) checks() []func(context.Context, *Target) *Problem {
 	return []func(context.Context, *Target) *Problem{
 		fromFiles,
+		session,
 		m.claim,
 		m.probe,
 	}
@@ -26,6 +27,14 @@ func (m *Monitor) checks() []func(context.Context, *Target) *Problem {
 
 // fromFiles: what mounted files say needs no store.
 func fromFiles(_ context.Context, t *Target) *Problem { return t.Problem }
+
+// session: without one the store would only say that it does not know us.
+func session(_ context.Context, t *Target) *Problem {
+	if t.Session == nil {
+		return nil
+	}
+	return t.Session()
+}
 
 // claim finds out in one request whether the store answers, takes our
 // credentials, has the bucket, and whether the prefix is ours.
@@ -100,6 +109,10 @@ func explain(t *Target, err error) *Problem {
 	case errors.Is(err, objectstore.ErrBucketMissing):
 		return &Problem{serverstatus.ReasonBucketMissing, fmt.Sprintf(
 			"Bucket %q does not exist at %s. Create it, or set createBucket: true.", s.Bucket, s.Endpoint)}
+	case errors.Is(err, objectstore.ErrDenied) && s.Sessions != nil:
+		return &Problem{serverstatus.ReasonCredentialsRefused, fmt.Sprintf(
+			"The store at %s refuses the session that it made for prefix %q of bucket %q (%s). Check that the key of Secret %q may list, read, write and delete there, and has not been taken away.",
+			s.Endpoint, s.Prefix, s.Bucket, objectstore.Cause(err), s.CredentialsName)}
 	case errors.Is(err, objectstore.ErrDenied):
 		return &Problem{serverstatus.ReasonCredentialsRefused, fmt.Sprintf(
 			"The store at %s refuses the credentials of Secret %q (%s). Check its keys, and that they may list, read, write and delete in bucket %q.",

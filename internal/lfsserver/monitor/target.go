@@ -26,6 +26,9 @@ type Target struct {
 	Revision string
 	// Problem found already in the files; then there may be no Store.
 	Problem *Problem
+	// Session says why there is no session with the store; nil where the server
+	// holds a key.
+	Session func() *Problem
 
 	Store   *objectstore.S3
 	Signer  *objectstore.URLSigner

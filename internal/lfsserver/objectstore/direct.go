@@ -15,16 +15,16 @@ import (
 // all others, no answer among them, the request is left to minio-go, which tries
 // again and says what is wrong.
 func (s *S3) direct(ctx context.Context, method, key, knownETag string) (*http.Response, error) {
-	u := s.base
+	u, signer := s.base, s.ring.signers().own
 	u.Path += key
-	if escaped := s.signer.path(key); escaped != u.Path {
+	if escaped := signer.path(key); escaped != u.Path {
 		u.RawPath = escaped
 	}
 	req := (&http.Request{
 		Method: method, URL: &u, Host: u.Host, Header: make(http.Header, 5),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
-	s.signer.authorize(req.Header, method, key, time.Now())
+	signer.authorize(req.Header, method, key, time.Now())
 	if knownETag != "" {
 		req.Header.Set("If-None-Match", `"`+knownETag+`"`)
 	}

@@ -122,6 +122,9 @@ func describe(resp minio.ErrorResponse) string {
 	return oneLine(s)
 }
 
+// PlainCause is an error in one short line, without the URL of the request.
+func PlainCause(err error) string { return plain(err) }
+
 // plain is the error without the request's URL.
 func plain(err error) string {
 	var u *url.Error

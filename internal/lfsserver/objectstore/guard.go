@@ -23,7 +23,7 @@ const (
 
 // Guarded signs uploads that no such header can change.
 func (s *URLSigner) Guarded() *URLSigner {
-	return &URLSigner{signer: s.signer, now: s.now, guarded: true}
+	return &URLSigner{ring: s.ring, now: s.now, guarded: true}
 }
 
 // headerNames are the signed headers as the canonical request lists them, and as

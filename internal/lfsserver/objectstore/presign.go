@@ -21,7 +21,7 @@ var errNoKey = errors.New("presign: empty key")
 // URLSigner presigns URLs for one endpoint. It never connects to it, so it can
 // sign for hosts that only clients reach. Safe for concurrent use.
 type URLSigner struct {
-	signer  *signer
+	ring    *keyring
 	now     func() time.Time
 	guarded bool // see Guarded
 }
@@ -30,7 +30,20 @@ var _ UploadPresigner = (*URLSigner)(nil)
 
 // NewURLSigner signs with these credentials, by the clock now.
 func NewURLSigner(e Endpoint, c Credentials, now func() time.Time) *URLSigner {
-	return &URLSigner{signer: newSigner(e, c), now: now}
+	return NewURLSignerFrom(e, Static(c), now)
+}
+
+// NewURLSignerFrom signs with keys that may be replaced. No link outlives its key:
+// one that is asked for longer ends with it.
+func NewURLSignerFrom(e Endpoint, keys KeySource, now func() time.Time) *URLSigner {
+	return &URLSigner{ring: newKeyring(e, keys), now: now}
+}
+
+// Left is how long links can live that are signed now; false where nothing but
+// the store's own rules limits them.
+func (s *URLSigner) Left() (time.Duration, bool) {
+	ends := s.ring.source.Keys().EndsAt
+	return ends.Sub(s.now()), !ends.IsZero()
 }
 
 // PresignGet implements Presigner.
@@ -78,10 +91,27 @@ func (s *URLSigner) PresignDelete(key, versionID string, at time.Time, expires t
 }
 
 func (s *URLSigner) presign(r *presignRequest) (string, error) {
-	if err := r.check(); err != nil {
+	g, err := s.by(r)
+	if err != nil {
 		return "", err
 	}
-	return s.signer.presign(r), nil
+	return g.presign(r), nil
+}
+
+// by is the signer of a request, which it cuts short where the key ends sooner.
+func (s *URLSigner) by(r *presignRequest) (*signer, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	all := s.ring.signers()
+	if ends := all.keys.EndsAt; !ends.IsZero() {
+		left := ends.Sub(s.now()).Truncate(time.Second)
+		if left < time.Second {
+			return nil, errLapsed
+		}
+		r.expires = min(r.expires, left)
+	}
+	return all.by(r.method), nil
 }
 
 func (r *presignRequest) check() error {

@@ -158,7 +158,7 @@ func TestPresignParts(t *testing.T) {
 		}
 		for _, n := range []int{1, 10, MaxParts} {
 			got := string(parts.Append([]byte("x"), n))
-			want := "x" + s.signer.presign(&presignRequest{
+			want := "x" + s.ring.signers().own.presign(&presignRequest{
 				method: "PUT", key: "a key", at: at, expires: time.Hour, guarded: s.guarded,
 				query: "partNumber=" + strconv.Itoa(n) + "&uploadId=up%2Bload%2F1",
 			})

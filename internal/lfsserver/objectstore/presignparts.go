@@ -31,10 +31,10 @@ func (s *URLSigner) PresignParts(key, uploadID string, expires time.Duration) (*
 		method: "PUT", key: key, at: s.now(), expires: expires,
 		query: "partNumber=" + string(rune(placeholder)) + "&uploadId=" + escape(uploadID), guarded: s.guarded,
 	}
-	if err := r.check(); err != nil {
+	g, err := s.by(&r)
+	if err != nil {
 		return nil, err
 	}
-	g := s.signer
 	p := &PartURLs{signer: g, at: g.moment(r.at)}
 	b, path, query := g.appendCanonical(nil, &r, p.at)
 	u := []byte(g.scheme + "://" + g.host)

@@ -26,9 +26,9 @@ type S3 struct {
 	bucket string
 	region string
 	http   *http.Client
-	// signer and base are for direct.go; base is the URL that keys follow.
-	signer *signer
-	base   url.URL
+	// ring and base are for direct.go; base is the URL that object keys follow.
+	ring *keyring
+	base url.URL
 }
 
 var (
@@ -39,13 +39,18 @@ var (
 // NewS3 makes a client; it does not connect. transport is the connection pool,
 // to be shared by clients of the same store; observe may be nil.
 func NewS3(e Endpoint, c Credentials, transport http.RoundTripper, observe Observer) (*S3, error) {
+	return NewS3From(e, Static(c), transport, observe)
+}
+
+// NewS3From is NewS3 with keys that may be replaced while it works.
+func NewS3From(e Endpoint, keys KeySource, transport http.RoundTripper, observe Observer) (*S3, error) {
 	lookup := minio.BucketLookupPath
 	if e.VirtualHosted {
 		lookup = minio.BucketLookupDNS
 	}
 	rt := newObserved(transport, observe)
 	core, err := minio.NewCore(e.Host, &minio.Options{
-		Creds:        credentials.NewStaticV4(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
+		Creds:        credentials.New(&provider{source: keys}),
 		Secure:       e.Secure,
 		Transport:    rt,
 		Region:       e.Region,
@@ -56,7 +61,7 @@ func NewS3(e Endpoint, c Credentials, transport http.RoundTripper, observe Obser
 		return nil, fmt.Errorf("store endpoint %s: %w", e, err)
 	}
 	base := url.URL{Scheme: e.scheme(), Host: e.authority(), Path: e.basePath()}
-	return &S3{core: core, bucket: e.Bucket, region: e.Region, signer: newSigner(e, c), base: base, http: &http.Client{
+	return &S3{core: core, bucket: e.Bucket, region: e.Region, ring: newKeyring(e, keys), base: base, http: &http.Client{
 		Transport:     rt,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil

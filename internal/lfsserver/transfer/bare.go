@@ -18,7 +18,7 @@ func (Bare) Upload(_ context.Context, s Session, o Object) (any, error) {
 }
 
 func bareActions(s Session, o Object) (*basicActions, error) {
-	life := Lifetime(o.Size)
+	life := s.Life(o.Size)
 	grant, err := s.AdmitBare(o, life)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (Basic) MaxUpload() int64 { return objectstore.MaxObjectSize }
 
 // Upload implements Dialect.
 func (Basic) Upload(_ context.Context, s Session, o Object) (any, error) {
-	life := Lifetime(o.Size)
+	life := s.Life(o.Size)
 	grant, err := s.Admit(o, life)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (Basic) Upload(_ context.Context, s Session, o Object) (any, error) {
 
 // Download implements Dialect.
 func (Basic) Download(_ context.Context, s Session, o Object) (any, error) {
-	life := Lifetime(o.Size)
+	life := s.Life(o.Size)
 	u, err := s.Fetch(o, life)
 	if err != nil {
 		return nil, err

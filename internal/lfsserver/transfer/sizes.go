@@ -31,7 +31,7 @@ func (z sizes) partSizeOf(size int64) int64 {
 
 // begin is Session.Begin with the lifetime that the object needs.
 func (z sizes) begin(ctx context.Context, s Session, o Object, fresh bool) (*Multipart, int64, error) {
-	life := Lifetime(o.Size)
+	life := s.Life(o.Size)
 	m, err := s.Begin(ctx, o, z.partSizeOf(o.Size), fresh, life)
 	return m, int64(life / time.Second), err
 }

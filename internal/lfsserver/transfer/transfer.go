@@ -27,6 +27,9 @@ type Action struct {
 
 // Session is what a dialect works with during one batch.
 type Session interface {
+	// Life of the links to an object of that size: Lifetime, or less where the key
+	// that signs them ends sooner.
+	Life(size int64) time.Duration
 	// Admit grants an upload by one PUT whose content is checked: by the store
 	// itself, or by this server on its way there.
 	Admit(o Object, expires time.Duration) (objectstore.Upload, error)
@@ -109,6 +112,13 @@ const slowest = 256 << 10
 func Lifetime(size int64) time.Duration {
 	return min(MinLifetime+transferTime(size), MaxLifetime)
 }
+
+// Needs is what a link to an object of that size must live at least: the client may
+// begin a while after it was given out.
+func Needs(size int64) time.Duration { return startWithin + transferTime(size) }
+
+// startWithin leaves room for the objects before it in the same batch.
+const startWithin = 30 * time.Second
 
 // transferTime of an object on a slow line, no more than MaxLifetime.
 func transferTime(size int64) time.Duration {

@@ -655,6 +655,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: serverNamespace
       type:
         scalar: string
+    - name: sessions
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreSessions
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.LFSStoreStatus
   map:
     fields:
@@ -675,6 +678,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: repositories
       type:
         scalar: numeric
+    - name: sessions
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreSessionState
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.LocalReference
   map:
     fields:
@@ -988,6 +994,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreSessionMode
+  scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreSessionState
+  scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreSessions
+  map:
+    fields:
+    - name: duration
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: endpoint
+      type:
+        scalar: string
+    - name: mode
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreSessionMode
+    - name: roleARN
+      type:
+        scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.TokenScope
   scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.TransferMode

@@ -29,6 +29,8 @@ type LFSStoreSpecApplyConfiguration struct {
 	// caSecretRef names a Secret in serverNamespace whose ca.crt verifies the
 	// store's certificate.
 	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
+	// sessions that servers hold instead of the store's key.
+	Sessions *StoreSessionsApplyConfiguration `json:"sessions,omitempty"`
 	// bucket of all repositories that do not name another. Excludes bucketTemplate. Immutable.
 	Bucket *string `json:"bucket,omitempty"`
 	// bucketTemplate makes the name of a repository's bucket from {namespace},
@@ -118,6 +120,14 @@ func (b *LFSStoreSpecApplyConfiguration) WithCredentialsSecretRef(value *LocalRe
 // If called multiple times, the CASecretRef field is set to the value of the last call.
 func (b *LFSStoreSpecApplyConfiguration) WithCASecretRef(value *LocalReferenceApplyConfiguration) *LFSStoreSpecApplyConfiguration {
 	b.CASecretRef = value
+	return b
+}
+
+// WithSessions sets the Sessions field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Sessions field is set to the value of the last call.
+func (b *LFSStoreSpecApplyConfiguration) WithSessions(value *StoreSessionsApplyConfiguration) *LFSStoreSpecApplyConfiguration {
+	b.Sessions = value
 	return b
 }
 

@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -13,10 +14,13 @@ import (
 type LFSStoreStatusApplyConfiguration struct {
 	// observedGeneration is the generation that the status was made from.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions by type: Ready, Reconciling, Stalled.
+	// conditions by type: Ready, Reconciling, Stalled, SessionsIssued, WritesAuthentic.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// repositories that lie in this store.
 	Repositories *int32 `json:"repositories,omitempty"`
+	// sessions is Starting while their issuer has not made one yet, and Active once
+	// servers are to hold sessions. Absent: servers hold the store's key.
+	Sessions *apiv1alpha1.StoreSessionState `json:"sessions,omitempty"`
 	// probe is the last attempt to find out what the store can do.
 	Probe *StoreProbeApplyConfiguration `json:"probe,omitempty"`
 }
@@ -53,6 +57,14 @@ func (b *LFSStoreStatusApplyConfiguration) WithConditions(values ...*v1.Conditio
 // If called multiple times, the Repositories field is set to the value of the last call.
 func (b *LFSStoreStatusApplyConfiguration) WithRepositories(value int32) *LFSStoreStatusApplyConfiguration {
 	b.Repositories = &value
+	return b
+}
+
+// WithSessions sets the Sessions field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Sessions field is set to the value of the last call.
+func (b *LFSStoreStatusApplyConfiguration) WithSessions(value apiv1alpha1.StoreSessionState) *LFSStoreStatusApplyConfiguration {
+	b.Sessions = &value
 	return b
 }
 

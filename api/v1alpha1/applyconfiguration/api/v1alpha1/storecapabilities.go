@@ -25,7 +25,8 @@ type StoreCapabilitiesApplyConfiguration struct {
 	ForgedWrites *apiv1alpha1.Capability `json:"forgedWrites,omitempty"`
 	// versioned says whether the bucket keeps versions.
 	Versioned *apiv1alpha1.Capability `json:"versioned,omitempty"`
-	// sts says whether the store hands out sessions that are bound to a prefix. Not probed yet.
+	// sts says whether the store makes sessions that are bound to a prefix
+	// (condition SessionsIssued says why not).
 	STS *apiv1alpha1.Capability `json:"sts,omitempty"`
 }
 

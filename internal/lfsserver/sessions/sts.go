@@ -1,0 +1,148 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/storesession"
+)
+
+// STS asks a store for sessions (AWS Security Token Service API reference,
+// "AssumeRole"). Safe for concurrent use.
+type STS struct {
+	// Endpoint is http(s)://host[:port].
+	Endpoint string
+	// Region that requests are signed for.
+	Region string
+	// RoleARN to assume; empty where the store knows no roles.
+	RoleARN string
+	// Duration that is asked for. Where the store makes none as long, the longest
+	// that it makes is found by trying.
+	Duration time.Duration
+	// Transport is the connection pool.
+	Transport http.RoundTripper
+
+	// granted is the duration that the store was last seen to agree to.
+	granted atomic.Int64
+}
+
+// Session is a temporary key and what is left of it.
+type Session struct {
+	storesession.Session
+	Left time.Duration
+}
+
+const (
+	// askWithin bounds one request.
+	askWithin = 15 * time.Second
+	// MinDuration is what the API allows at least.
+	MinDuration = 15 * time.Minute
+)
+
+// shorter are the durations that are tried where a store refuses a longer one:
+// roles of AWS have a limit between 1 and 12 hours.
+var shorter = []time.Duration{12 * time.Hour, 8 * time.Hour, 4 * time.Hour, 2 * time.Hour, time.Hour, MinDuration}
+
+// Assume makes a session of the key that can do no more than the policy says.
+// name shows in the store's own audit log. Errors hold no secret.
+func (s *STS) Assume(ctx context.Context, key objectstore.Credentials, name, policy string) (Session, error) {
+	want := s.Duration
+	if g := time.Duration(s.granted.Load()); g > 0 && g < want {
+		want = g
+	}
+	for {
+		got, err := s.assume(ctx, key, name, policy, want)
+		if err == nil {
+			s.granted.Store(int64(want))
+			return got, nil
+		}
+		next := nextShorter(want)
+		if !tooLong(err) || next == 0 {
+			return got, fmt.Errorf("AssumeRole at %s: %w", s.Endpoint, plain(err))
+		}
+		want = next
+	}
+}
+
+// nextShorter is 0 when there is none.
+func nextShorter(than time.Duration) time.Duration {
+	for _, d := range shorter {
+		if d < than {
+			return d
+		}
+	}
+	return 0
+}
+
+func (s *STS) assume(ctx context.Context, key objectstore.Credentials, name, policy string, d time.Duration) (Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	dated := &dated{next: s.Transport, at: time.Now()}
+	role := credentials.STSAssumeRole{
+		Client: &http.Client{Transport: dated}, STSEndpoint: s.Endpoint,
+		Options: credentials.STSAssumeRoleOptions{
+			AccessKey: key.AccessKeyID, SecretKey: key.SecretAccessKey, SessionToken: key.SessionToken,
+			Policy: policy, Location: s.Region, DurationSeconds: int(d / time.Second),
+			RoleARN: s.RoleARN, RoleSessionName: name,
+		},
+	}
+	v, err := role.RetrieveWithCredContext(&credentials.CredContext{Context: ctx})
+	switch {
+	case err != nil:
+		return Session{}, err
+	case v.AccessKeyID == "" || v.SecretAccessKey == "" || v.SessionToken == "":
+		return Session{}, errors.New("the store's answer holds no session")
+	}
+	return Session{
+		Session: storesession.Session{AccessKeyID: v.AccessKeyID, SecretAccessKey: v.SecretAccessKey, SessionToken: v.SessionToken},
+		Left:    v.Expiration.Sub(dated.at),
+	}, nil
+}
+
+// dated notes the store's clock: by it, and no other, the session ends.
+type dated struct {
+	next http.RoundTripper
+	at   time.Time
+}
+
+func (d *dated) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := d.next.RoundTrip(req)
+	if err == nil {
+		if at, perr := http.ParseTime(resp.Header.Get("Date")); perr == nil {
+			d.at = at
+		}
+	}
+	return resp, err
+}
+
+// tooLong is true where the store's answer is about the duration: AWS says
+// ValidationError, MinIO InvalidParameterValue.
+func tooLong(err error) bool {
+	var refused credentials.ErrorResponse
+	if !errors.As(err, &refused) {
+		return false
+	}
+	code := refused.STSError.Code
+	return (code == "ValidationError" || code == "InvalidParameterValue") &&
+		strings.Contains(strings.ToLower(refused.STSError.Message), "duration")
+}
+
+// plain is the error with the store's code and without the request.
+func plain(err error) error {
+	var refused credentials.ErrorResponse
+	if !errors.As(err, &refused) {
+		return errors.New(objectstore.PlainCause(err))
+	}
+	return fmt.Errorf("%w: %s: %s", ErrRefused, refused.STSError.Code, objectstore.PlainCause(err))
+}
+
+// ErrRefused: the store has answered, and gives no session.
+var ErrRefused = errors.New("the store refuses")

@@ -1,0 +1,52 @@
+package serverconfig
+
+import (
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+)
+
+// StoreTokenFile is the token of the server's own ServiceAccount with which it
+// asks for sessions with the store.
+const StoreTokenFile = "/etc/lfs-server/store-sessions/token"
+
+// Sessions says where a server gets sessions with its store, which it then holds
+// instead of a key.
+type Sessions struct {
+	// URL of the issuer.
+	URL string `json:"url"`
+	// Grant says what the server may have (storesession.Grant, signed). It is no
+	// secret: it counts only for the server's own ServiceAccount.
+	Grant string `json:"grant"`
+}
+
+// Issuer is the configuration of the issuer of sessions of one store. Like
+// Config it holds no secret.
+type Issuer struct {
+	// Store is the UID of the LFSStore; StoreName is for messages.
+	Store     string `json:"store"`
+	StoreName string `json:"storeName"`
+	// Storage says how the store is reached; of bucket and prefix nothing.
+	Storage Storage `json:"storage"`
+	// STS is the endpoint of the Security Token Service: http(s)://host[:port].
+	STS string `json:"sts"`
+	// RoleARN to assume; empty where the store knows no roles.
+	RoleARN string `json:"roleARN,omitempty"`
+	// DurationSeconds that sessions are asked for. A store that makes none as long
+	// makes shorter ones.
+	DurationSeconds int64 `json:"durationSeconds"`
+	// GrantKey is the Ed25519 public key that grants are signed for, as base64.
+	GrantKey []byte `json:"grantKey"`
+}
+
+// MarshalIssuer renders it; the same value gives the same bytes.
+func MarshalIssuer(c *Issuer) ([]byte, error) { return yaml.Marshal(c) }
+
+// ParseIssuer reads it strictly.
+func ParseIssuer(b []byte) (*Issuer, error) {
+	var c Issuer
+	if err := yaml.UnmarshalStrict(b, &c); err != nil {
+		return nil, fmt.Errorf("configuration of the session issuer: %w", err)
+	}
+	return &c, nil
+}

@@ -1,0 +1,57 @@
+package storesession
+
+import "encoding/json"
+
+// Policies of sessions, in the language of "IAM JSON policy elements" (AWS IAM
+// user guide). A session can do what both its policy and the key that it was made
+// with allow.
+
+type policy struct {
+	Version   string      `json:"Version"`
+	Statement []statement `json:"Statement"`
+}
+
+type statement struct {
+	Effect    string                         `json:"Effect"`
+	Action    []string                       `json:"Action"`
+	Resource  string                         `json:"Resource"`
+	Condition map[string]map[string][]string `json:"Condition,omitempty"`
+}
+
+// OwnPolicy is what a server and its jobs have to do: everything that concerns
+// objects, under the prefix alone.
+func (g Grant) OwnPolicy() string {
+	statements := []statement{
+		allow(g.objects(), "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion",
+			"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+		{
+			Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: g.bucket(),
+			Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": {g.Prefix + "*"}}},
+		},
+	}
+	if g.CreateBucket {
+		statements = append(statements, allow(g.bucket(), "s3:CreateBucket", "s3:PutBucketCors"))
+	}
+	return render(statements...)
+}
+
+// UploadPolicy signs links that write: they can neither read nor copy.
+func (g Grant) UploadPolicy() string { return render(allow(g.objects(), "s3:PutObject")) }
+
+// DownloadPolicy signs links that read.
+func (g Grant) DownloadPolicy() string { return render(allow(g.objects(), "s3:GetObject")) }
+
+func (g Grant) bucket() string  { return "arn:aws:s3:::" + g.Bucket }
+func (g Grant) objects() string { return g.bucket() + "/" + g.Prefix + "*" }
+
+func allow(resource string, actions ...string) statement {
+	return statement{Effect: "Allow", Action: actions, Resource: resource}
+}
+
+func render(statements ...statement) string {
+	b, err := json.Marshal(policy{Version: "2012-10-17", Statement: statements})
+	if err != nil {
+		panic(err) // strings only
+	}
+	return string(b)
+}
