@@ -78,7 +78,7 @@
 #endif  /* 1: deleting may be taken over at any time */
 #ifndef NOCHECK
 #define NOCHECK 0
-#endif  /* 1: no look at the index before a DELETE */
+#endif  /* 1: no look at the index before a DELETE; its signature ends with the run's own lease all the same */
 #ifndef FENCE
 #define FENCE 1
 #endif  /* 0: a DELETE never expires */
@@ -143,6 +143,9 @@ byte gt[2];            /* wait */
 #if FENCE
 byte dt[2];            /* ticks left of the DELETE's signature */
 #endif
+#if NOCHECK
+byte lt[2];            /* ticks left of the lease that a run has written */
+#endif
 #if FRESH
 byte ft[2];
 #endif
@@ -176,6 +179,9 @@ active proctype Clock() {
       DEC(qt); DEC(lease); DEC(gt[0]); DEC(gt[1]);
 #if FENCE
       DEC(dt[0]); DEC(dt[1]);
+#endif
+#if NOCHECK
+      DEC(lt[0]); DEC(lt[1]);
 #endif
 #if FRESH
       DEC(ft[0]); DEC(ft[1]);
@@ -318,6 +324,9 @@ idle:
 #if FENCE
   dt[g]=0;
 #endif
+#if NOCHECK
+  lt[g]=0;
+#endif
 #if FRESH
   ft[g]=0;
 #endif
@@ -394,6 +403,9 @@ s2:
 #endif
   if
   :: atomic { (ETAG(g) && FRESHOK(g) && qt==0) -> ixst=DEL; qt=0; lease=LEASE; gt[g]=W;
+#if NOCHECK
+       lt[g]=LEASE;
+#endif
 #if FRESH
        ft[g]=0;
 #endif
@@ -416,7 +428,14 @@ wait:
   :: true -> goto idle
   fi;
 #if FENCE && !SIGNLATE
-  if :: atomic { dt[g]=X; printf("MSC: G%d signs DELETE\n",g) } :: goto idle fi;
+  if
+  :: atomic {
+#if NOCHECK
+     lt[g]>=X ->
+#endif
+     dt[g]=X; printf("MSC: G%d signs DELETE\n",g) }
+  :: goto idle
+  fi;
 #endif
 #if !NOCHECK
   if

@@ -21,10 +21,12 @@ const DefaultMemory = 16 << 20
 
 // Sorter collects records. It is not safe for concurrent use.
 type Sorter struct {
-	dir    string
-	limit  int
-	held   int
-	recs   [][]byte
+	dir   string
+	limit int
+	held  int
+	recs  [][]byte
+	// block takes the bytes of the records that come next.
+	block  []byte
 	spills []*os.File
 }
 
@@ -40,9 +42,20 @@ func New(dir string, memory int) *Sorter {
 // perRecord approximates what a record costs beside its bytes.
 const perRecord = 40
 
+// Memory for records is taken in blocks of so many bytes, each twice the last.
+const (
+	minBlock = 4 << 10
+	maxBlock = 256 << 10
+)
+
 // Add takes over a copy of a record.
 func (s *Sorter) Add(rec []byte) error {
-	s.recs = append(s.recs, bytes.Clone(rec))
+	if len(s.block)+len(rec) > cap(s.block) {
+		s.block = make([]byte, 0, max(len(rec), min(2*cap(s.block), maxBlock), minBlock))
+	}
+	from := len(s.block)
+	s.block = append(s.block, rec...)
+	s.recs = append(s.recs, s.block[from:len(s.block):len(s.block)])
 	s.held += len(rec) + perRecord
 	if s.held < s.limit {
 		return nil
@@ -71,7 +84,8 @@ func (s *Sorter) spill() error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("sorting: %w", err)
 	}
-	s.recs, s.held = s.recs[:0], 0
+	clear(s.recs)
+	s.recs, s.block, s.held = s.recs[:0], nil, 0
 	return nil
 }
 
@@ -103,7 +117,7 @@ func (s *Sorter) Close() {
 	for _, f := range s.spills {
 		_ = f.Close()
 	}
-	s.spills, s.recs = nil, nil
+	s.spills, s.recs, s.block = nil, nil, nil
 }
 
 // source is one sorted run, in a file or in memory.

@@ -16,8 +16,8 @@ import (
 // small.
 type idx struct {
 	f *os.File
-	// r reads the same as f.
-	r      io.ReaderAt
+	// held is all of f, where it is small enough to stay in memory.
+	held   []byte
 	format Format
 	count  uint32
 	// starts[i] is how many names begin with less than i, of bits bits.
@@ -40,7 +40,7 @@ func openIdx(path string, format Format) (*idx, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &idx{f: f, r: f, format: format}
+	x := &idx{f: f, format: format}
 	if err := x.load(); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -50,7 +50,7 @@ func openIdx(path string, format Format) (*idx, error) {
 
 func (x *idx) load() error {
 	head := make([]byte, idxHeader+idxFanout)
-	if _, err := x.r.ReadAt(head, 0); err != nil {
+	if _, err := x.f.ReadAt(head, 0); err != nil {
 		return errIdx
 	}
 	if !bytes.Equal(head[:idxHeader], idxMagic) {
@@ -83,7 +83,7 @@ const fineFrom = 1 << 15
 
 func (x *idx) refine() error {
 	fine := make([]uint32, 1<<16+1)
-	r := bufio.NewReaderSize(io.NewSectionReader(x.r, x.names(), int64(x.count)*int64(x.format.Size())), 256<<10)
+	r := bufio.NewReaderSize(io.NewSectionReader(x.f, x.names(), int64(x.count)*int64(x.format.Size())), 256<<10)
 	name := make([]byte, x.format.Size())
 	for range x.count {
 		if _, err := io.ReadFull(r, name); err != nil {
@@ -109,9 +109,9 @@ func (x *idx) find(id ID) (uint32, bool, error) {
 		return 0, false, nil
 	}
 	size := x.format.Size()
-	names := make([]byte, int(hi-lo)*size)
-	if _, err := x.r.ReadAt(names, x.names()+int64(lo)*int64(size)); err != nil {
-		return 0, false, fmt.Errorf("%w: %w", errIdx, err)
+	names, err := x.piece(x.names()+int64(lo)*int64(size), int(hi-lo)*size)
+	if err != nil {
+		return 0, false, err
 	}
 	n := int(hi - lo)
 	i := sort.Search(n, func(i int) bool { return bytes.Compare(names[i*size:(i+1)*size], id[:size]) >= 0 })
@@ -121,20 +121,33 @@ func (x *idx) find(id ID) (uint32, bool, error) {
 	return lo + uint32(i), true, nil
 }
 
+// piece of the file, which the caller must not change.
+func (x *idx) piece(off int64, size int) ([]byte, error) {
+	if end := off + int64(size); end <= int64(len(x.held)) {
+		return x.held[off:end], nil
+	}
+	b := make([]byte, size)
+	if _, err := x.f.ReadAt(b, off); err != nil {
+		return nil, fmt.Errorf("%w: %w", errIdx, err)
+	}
+	return b, nil
+}
+
 // offset in the pack of the object at a place.
 func (x *idx) offset(place uint32) (int64, error) {
-	var b [8]byte
-	if _, err := x.r.ReadAt(b[:4], x.offsets()+4*int64(place)); err != nil {
-		return 0, fmt.Errorf("%w: %w", errIdx, err)
+	b, err := x.piece(x.offsets()+4*int64(place), 4)
+	if err != nil {
+		return 0, err
 	}
-	off := binary.BigEndian.Uint32(b[:])
+	off := binary.BigEndian.Uint32(b)
 	if off&largeOffset == 0 {
 		return int64(off), nil
 	}
-	if _, err := x.r.ReadAt(b[:], x.offsets()+4*int64(x.count)+8*int64(off&^largeOffset)); err != nil {
-		return 0, fmt.Errorf("%w: %w", errIdx, err)
+	b, err = x.piece(x.offsets()+4*int64(x.count)+8*int64(off&^largeOffset), 8)
+	if err != nil {
+		return 0, err
 	}
-	return int64(binary.BigEndian.Uint64(b[:]) & (1<<63 - 1)), nil
+	return int64(binary.BigEndian.Uint64(b) & (1<<63 - 1)), nil
 }
 
 // largeOffset marks an offset that stands in the table of 64-bit ones.
@@ -142,9 +155,10 @@ const largeOffset = 1 << 31
 
 // name of the object at a place.
 func (x *idx) name(place uint32) (ID, error) {
-	b := make([]byte, x.format.Size())
-	if _, err := x.r.ReadAt(b, x.names()+int64(place)*int64(len(b))); err != nil {
-		return ID{}, fmt.Errorf("%w: %w", errIdx, err)
+	size := x.format.Size()
+	b, err := x.piece(x.names()+int64(place)*int64(size), size)
+	if err != nil {
+		return ID{}, err
 	}
 	return x.format.raw(b), nil
 }
@@ -160,7 +174,7 @@ func (x *idx) hold(budget int64) (int64, error) {
 	if _, err := x.f.ReadAt(b, 0); err != nil {
 		return 0, errIdx
 	}
-	x.r = bytes.NewReader(b)
+	x.held = b
 	return st.Size(), nil
 }
 
