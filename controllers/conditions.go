@@ -54,6 +54,7 @@ func conclude(p *pass, end error) {
 	p.put(v1alpha1.ConditionStalled, stalled(ready))
 	p.put(v1alpha1.ConditionFieldsSupported, fieldsSupported(p))
 	p.put(v1alpha1.ConditionServerAvailable, serverAvailable(p))
+	p.put(v1alpha1.ConditionQuarantineTooShort, quarantineTooShort(p))
 	for kind, decide := range map[string]func(*pass) *verdict{
 		v1alpha1.ConditionStoreReady:        storeReady,
 		v1alpha1.ConditionStoreSessionValid: storeSessionValid,
@@ -79,7 +80,8 @@ func order(kind string) int {
 		v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled,
 		v1alpha1.ConditionServerAvailable, v1alpha1.ConditionStoreReady,
 		v1alpha1.ConditionStoreSessionValid, v1alpha1.ConditionAccessReady,
-		v1alpha1.ConditionHistoryReadable, v1alpha1.ConditionGarbageCollected, v1alpha1.ConditionWithinQuota,
+		v1alpha1.ConditionHistoryReadable, v1alpha1.ConditionGarbageCollected,
+		v1alpha1.ConditionQuarantineTooShort, v1alpha1.ConditionWithinQuota,
 		v1alpha1.ConditionFieldsSupported,
 	}, kind)
 }

@@ -33,9 +33,13 @@ var told = []string{
 	v1alpha1.ConditionAccessReady,
 	v1alpha1.ConditionHistoryReadable,
 	v1alpha1.ConditionGarbageCollected,
+	v1alpha1.ConditionQuarantineTooShort,
 	v1alpha1.ConditionWithinQuota,
 	v1alpha1.ConditionFieldsSupported,
 }
+
+// abnormal conditions are there only while something is wrong.
+var abnormal = map[string]bool{v1alpha1.ConditionQuarantineTooShort: true}
 
 // quiet reasons are stages on the way, not news.
 var quiet = map[string]bool{
@@ -59,7 +63,7 @@ func (r *LFSRepositoryReconciler) transitions(p *pass) {
 		if !ok {
 			if c := meta.FindStatusCondition(p.live.Status.Conditions, kind); c != nil {
 				before = c.Reason
-			} else if now.Status == metav1.ConditionTrue && kind != v1alpha1.ConditionReady {
+			} else if now.Status == metav1.ConditionTrue && kind != v1alpha1.ConditionReady && !abnormal[kind] {
 				before = now.Reason // all well from the start is no news
 			}
 		}
@@ -68,7 +72,7 @@ func (r *LFSRepositoryReconciler) transitions(p *pass) {
 			continue
 		}
 		severity := warning
-		if now.Status == metav1.ConditionTrue || now.Reason == v1alpha1.ReasonSuspended || now.Reason == v1alpha1.ReasonDeleting {
+		if now.Status == metav1.ConditionTrue && !abnormal[kind] || now.Reason == v1alpha1.ReasonSuspended || now.Reason == v1alpha1.ReasonDeleting {
 			severity = normal
 		}
 		p.event(severity, now.Reason, kind, "%s", now.Message)

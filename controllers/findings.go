@@ -10,6 +10,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
@@ -139,6 +140,20 @@ func garbageCollected(p *pass) *verdict {
 	default:
 		return no(orElse(report.Reason, report.Outcome), fmt.Sprintf("run %s: %s", report.ID, orElse(report.Message, "did not come to its end")))
 	}
+}
+
+// quarantineTooShort warns of a quarantine that does not cover a push which is
+// under way: garbage collection keeps its promise under that condition only.
+func quarantineTooShort(p *pass) *verdict {
+	policy := p.repo.Status.Policy
+	if policy == nil || policy.GCMode == nil || policy.Quarantine == nil || policy.GCMode.Value != string(v1alpha1.GCDelete) ||
+		policy.Quarantine.Value.Duration > serverconfig.SafeQuarantine {
+		return nil
+	}
+	return yes(v1alpha1.ConditionQuarantineTooShort, fmt.Sprintf("gc.quarantine (%s) must be longer than %s: a link to upload lives up to %s, "+
+		"servers remember what is there for %s, and a push takes a while from its last upload to its ref. "+
+		"A push that is under way could lose objects that it was told are there. Raise gc.quarantine, unless nobody pushes",
+		policy.Quarantine.Value.Duration, serverconfig.SafeQuarantine, serverconfig.LongestLink, serverconfig.RememberedFor))
 }
 
 // reportDelay is how long a Job's own report takes to arrive: the server looks

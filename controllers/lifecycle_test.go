@@ -467,3 +467,91 @@ func TestUsageIsWrittenRarely(t *testing.T) {
 		t.Errorf("%d status writes while the usage changed 20 times", writes)
 	}
 }
+
+// TestRunGCAfterUploads: so many uploads since the last run start one more, and
+// the same uploads no other.
+func TestRunGCAfterUploads(t *testing.T) {
+	w := newWorld(t)
+	w.create("models", func(r *v1alpha1.LFSRepository) {
+		r.Spec.GC = &v1alpha1.GarbageCollection{AfterUploads: ptr.To[int32](10)}
+	})
+	w.ready("models")
+	now := time.Now()
+	count := func(objects int64, at time.Time) {
+		w.server.set(func(s *serverstatus.Status) { s.Usage = &serverstatus.Usage{Objects: objects, CountedAt: at} })
+	}
+	report := func(id, outcome string, objects int64, at time.Time) {
+		w.server.set(func(s *serverstatus.Status) {
+			s.GC = &serverstatus.GCReport{ID: id, Mode: "DryRun", Outcome: outcome, StartedAt: at, FinishedAt: at, Objects: objects}
+		})
+		w.eventually("the report is in status", func() string {
+			if gc := w.get("models").Status.GC; gc == nil || gc.LastRun == nil || gc.LastRun.ID != id {
+				return "not yet"
+			}
+			return ""
+		})
+	}
+	poke := 0
+	jobs := func(want int) {
+		t.Helper()
+		poke++
+		w.change("models", func(r *v1alpha1.LFSRepository) { r.Labels = map[string]string{"poke": fmt.Sprint(poke)} })
+		w.settled()
+		var list batchv1.JobList
+		if err := w.c.List(t.Context(), &list, client.InNamespace(w.ns)); err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Items) != want {
+			t.Errorf("%d Jobs, want %d", len(list.Items), want)
+		}
+	}
+	count(9, now)
+	jobs(0)
+	count(10, now)
+	first := w.job(desired.GCJobName("models", "uploads after the first"))
+	w.told("Normal GarbageCollectionStarted")
+	count(30, now) // one is under way
+	jobs(1)
+	w.finish(first, batchv1.JobComplete, "")
+	report(first.Name, serverstatus.GCSucceeded, 25, now.Add(-time.Hour))
+	jobs(1) // five have come since
+	count(36, now.Add(-2*time.Hour))
+	jobs(1) // an old count
+	count(35, now)
+	second := w.job(desired.GCJobName("models", "uploads after "+first.Name))
+	w.finish(second, batchv1.JobComplete, "")
+	report(second.Name, serverstatus.GCSucceeded, 25, now.Add(-time.Minute))
+	count(100, now)
+	jobs(2) // too soon
+	report("failed", serverstatus.GCFailed, 25, now.Add(-time.Hour))
+	jobs(2) // the schedule tries again
+}
+
+// TestQuarantineTooShort: whoever lets garbage collection delete so soon that a push
+// could lose is told, once, and no more when it is mended.
+func TestQuarantineTooShort(t *testing.T) {
+	w := newWorld(t)
+	short := func(r *v1alpha1.LFSRepository) {
+		r.Spec.GC = &v1alpha1.GarbageCollection{Mode: v1alpha1.GCDryRun, Quarantine: &metav1.Duration{Duration: time.Hour}}
+	}
+	w.create("models", short)
+	if repo := w.ready("models"); conditionTrue(repo, v1alpha1.ConditionQuarantineTooShort) {
+		t.Error("a dry run deletes nothing")
+	}
+	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.GC.Mode = v1alpha1.GCDelete })
+	repo := w.wait("models", v1alpha1.ConditionQuarantineTooShort, metav1.ConditionTrue, v1alpha1.ConditionQuarantineTooShort)
+	if message := meta.FindStatusCondition(repo.Status.Conditions, v1alpha1.ConditionQuarantineTooShort).Message; !strings.Contains(message, "gc.quarantine (1h0m0s) must be longer than 13h5m10s") {
+		t.Errorf("message %q", message)
+	}
+	if !conditionTrue(w.ready("models"), v1alpha1.ConditionReady) {
+		t.Error("not Ready")
+	}
+	w.told("Warning QuarantineTooShort")
+	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.GC.Quarantine.Duration = 24 * time.Hour })
+	w.eventually("the condition goes", func() string {
+		if meta.FindStatusCondition(w.get("models").Status.Conditions, v1alpha1.ConditionQuarantineTooShort) != nil {
+			return "still there"
+		}
+		return ""
+	})
+}

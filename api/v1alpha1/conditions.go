@@ -33,6 +33,9 @@ const (
 	ConditionGarbageCollected = "GarbageCollected"
 	// ConditionWithinQuota: the repository may hold more. Absent without a quota.
 	ConditionWithinQuota = "WithinQuota"
+	// ConditionQuarantineTooShort: garbage collection deletes, and gc.quarantine does
+	// not cover a push that is under way. Present only while true.
+	ConditionQuarantineTooShort = "QuarantineTooShort"
 	// ConditionFieldsSupported: False when the spec asks for what this version
 	// of the operator does not do yet; the message lists the fields.
 	ConditionFieldsSupported = "FieldsSupported"

@@ -74,6 +74,17 @@ type GarbageCollection struct {
 	// +kubebuilder:validation:MaxLength=4
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^(100|[1-9]?[0-9])%$')`,message="must be a whole percentage from 0% to 100%, for example 50%"
 	DeleteLimit string `json:"deleteLimit,omitempty"`
+	// afterUploads starts a run, beside the schedule, once so many objects have come
+	// since the last one that came to its end. Left out: the schedule alone.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	AfterUploads *int32 `json:"afterUploads,omitempty"`
+	// reportLargeFiles also names files at the tips of branches that lie in Git
+	// itself although they reach the threshold. A scan must then fetch every file
+	// below the threshold.
+	// +optional
+	ReportLargeFiles bool `json:"reportLargeFiles,omitempty"`
 	// rules override keepVersions; the first that matches a path decides.
 	// +optional
 	// +listType=atomic

@@ -13,7 +13,8 @@ type LFSRepositoryStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions by type: Ready, Reconciling, Stalled, StoreReady,
-	// ServerAvailable, HistoryReadable, GarbageCollected, FieldsSupported.
+	// ServerAvailable, HistoryReadable, GarbageCollected, QuarantineTooShort,
+	// FieldsSupported.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -278,6 +279,12 @@ type GCStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	LastServerRequest string `json:"lastServerRequest,omitempty"`
+	// lastUploadsRequest is the run after which uploads last started another one
+	// (gc.afterUploads).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	LastUploadsRequest string `json:"lastUploadsRequest,omitempty"`
 	// lastRun is the report of the last run that came to an end.
 	// +optional
 	LastRun *GCRun `json:"lastRun,omitempty"`

@@ -450,6 +450,11 @@ func (in *GarbageCollection) DeepCopyInto(out *GarbageCollection) {
 		*out = new(v1.Duration)
 		**out = **in
 	}
+	if in.AfterUploads != nil {
+		in, out := &in.AfterUploads, &out.AfterUploads
+		*out = new(int32)
+		**out = **in
+	}
 	if in.Rules != nil {
 		in, out := &in.Rules, &out.Rules
 		*out = make([]GCRule, len(*in))

@@ -122,3 +122,31 @@ func TestLocksAndUploadsProtect(t *testing.T) {
 		t.Errorf("report: %v\n%s", err, text)
 	}
 }
+
+// Files that lie in Git itself are reported by their size where that is asked for,
+// over the wire as in place; a scan that is not asked names none.
+func TestLargeFilesReported(t *testing.T) {
+	w := newGCWorld(t)
+	w.push("model.bin", "x")
+	w.git.File("small.txt", strings.Repeat("s", 3000)).File("data/large.txt", strings.Repeat("l", 5000)).Commit("c")
+	w.git.Run("push", "-q", "origin", "HEAD:main")
+	w.Reconfigure(func(c *serverconfig.Config) { c.Policy.ThresholdBytes = 4000 })
+	w.mustRun()
+	if text, err := w.ask("report"); err != nil || strings.Contains(text, "large.txt") {
+		t.Errorf("nobody asked: %v\n%s", err, text)
+	}
+	remote := w.Config.History[0]
+	for place, entry := range map[string]serverconfig.History{"remote": remote, "in place": {Name: "main", URL: "file://" + w.git.Dir}} {
+		w.Reconfigure(func(c *serverconfig.Config) {
+			c.GC.ReportLargeFiles = true
+			c.History = []serverconfig.History{entry}
+		})
+		w.mustRun()
+		for _, format := range []string{"text", "markdown", "json"} {
+			text, err := w.ask("report", "--format", format)
+			if err != nil || !strings.Contains(text, "data/large.txt") || strings.Contains(text, "small.txt") {
+				t.Errorf("%s, %s: %v\n%s", place, format, err, text)
+			}
+		}
+	}
+}

@@ -120,8 +120,12 @@ func (o scanOptions) scan(ctx context.Context, cfg *serverconfig.Config) error {
 	}
 	defer func() { _ = f.Close() }()
 	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
+	threshold := int64(0)
+	if cfg.GC.ReportLargeFiles {
+		threshold = cfg.Policy.ThresholdBytes
+	}
 	res, scanErr := scan.Run(ctx, scan.Options{
-		Entries: o.entries(cfg), WorkDir: o.workDir, SuffixRules: cfg.Policy.SuffixRules,
+		Entries: o.entries(cfg), WorkDir: o.workDir, SuffixRules: cfg.Policy.SuffixRules, Threshold: threshold,
 		Log: func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) },
 	}, header, f)
 	if o.out == "" {

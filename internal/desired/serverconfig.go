@@ -50,7 +50,13 @@ func ServerConfig(in Inputs) *serverconfig.Config {
 
 // scanConfig is what a scan needs beside the tenant: nothing of the store.
 func scanConfig(in Inputs) *serverconfig.Config {
-	config := &serverconfig.Config{Repository: repositoryConfig(in.Repository), History: historyConfig(in.Repository)}
+	config := &serverconfig.Config{
+		Repository: repositoryConfig(in.Repository), History: historyConfig(in.Repository),
+		Policy: serverconfig.Policy{ThresholdBytes: in.Policy.Threshold.Value.Value(), SuffixRules: in.Policy.SuffixRules.Value},
+	}
+	if gc := in.Repository.Spec.GC; gc != nil {
+		config.GC.ReportLargeFiles = gc.ReportLargeFiles
+	}
 	if len(config.History) > 0 {
 		config.HistoryRevision = hashOf(config.History)
 	}
@@ -250,7 +256,7 @@ func gcConfig(in Inputs) serverconfig.GC {
 		out.OrphanAfter = p.OrphanAfter.Value.Duration.String()
 	}
 	if gc := in.Repository.Spec.GC; gc != nil {
-		out.TimeZone = gc.TimeZone
+		out.TimeZone, out.ReportLargeFiles = gc.TimeZone, gc.ReportLargeFiles
 		for _, rule := range gc.Rules {
 			out.Rules = append(out.Rules, gcRule(rule))
 		}

@@ -8,6 +8,9 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/presence"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
 // gcGuard is garbage collection's side of a batch (package index has the
@@ -26,6 +29,13 @@ func newGCGuard(b objectstore.Bucket, p layout.Prefix) *gcGuard {
 // A batch begins before it reads the index, so ending within batch.Timeout keeps
 // the index's limit. This does not compile when it would not.
 const _ = uint64(index.AnswerWithin - batch.Timeout)
+
+// Nor does it when links or memories outlive what the operator tells people to
+// wait for.
+const (
+	_ = uint64(serverconfig.LongestLink - transfer.MaxLifetime)
+	_ = uint64(serverconfig.RememberedFor - presence.Lifetime)
+)
 
 // Begin implements batch.Guard.
 func (g *gcGuard) Begin(ctx context.Context) (batch.View, error) {

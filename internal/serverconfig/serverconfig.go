@@ -315,8 +315,11 @@ type GC struct {
 	DeleteLimitPercent int `json:"deleteLimitPercent"`
 	// Suspended: nothing may be condemned or deleted. A run that is under way reads
 	// it again before each delete.
-	Suspended bool     `json:"suspended,omitempty"`
-	Rules     []GCRule `json:"rules,omitempty"`
+	Suspended bool `json:"suspended,omitempty"`
+	// ReportLargeFiles: a scan reports files that lie in Git itself although they
+	// reach Policy.ThresholdBytes.
+	ReportLargeFiles bool     `json:"reportLargeFiles,omitempty"`
+	Rules            []GCRule `json:"rules,omitempty"`
 }
 
 // GCRule overrides KeepVersions for the paths that it matches.

@@ -220,4 +220,7 @@ type GCReport struct {
 	DeletedBytes int64 `json:"deletedBytes"`
 	Orphans      int64 `json:"orphans"`
 	OrphanBytes  int64 `json:"orphanBytes"`
+	// Objects in the store when the run ended; of a run that did not get as far as
+	// counting, what the one before it found.
+	Objects int64 `json:"objects"`
 }

@@ -28,11 +28,12 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
 // AnswerWithin is R: from reading the index, a server answers a batch within
 // this time or fails it. A sweep waits longer than that before it deletes.
-const AnswerWithin = 10 * time.Second
+const AnswerWithin = serverconfig.AnswerWithin
 
 // TakeoverMargin passes between the end of a lease and the first moment at which
 // anybody else touches what was being deleted: the clocks of a store's gateways

@@ -96,6 +96,10 @@ type Entry struct {
 	// rules, and yet they lie in Git itself. PlainPaths are the first of them.
 	Plain      int64    `json:"plain,omitempty"`
 	PlainPaths []string `json:"plainPaths,omitempty"`
+	// Large files at the tips of branches that lie in Git itself and reach the
+	// threshold, whatever their names, where a scan was to look for them.
+	Large      int64    `json:"large,omitempty"`
+	LargePaths []string `json:"largePaths,omitempty"`
 }
 
 // MaxPlainPaths are named in a report; the others are only counted.

@@ -50,8 +50,8 @@ func (r Report) writeMarkdown(w io.Writer) error {
 		p("| %s | %d | %d | %d |", escape.Replace(e.Name), e.Refs, e.Commits, e.Pointers)
 	}
 	for _, e := range r.Plan.History.Entries {
-		if e.Plain > 0 {
-			p("\n- %s: %s", escape.Replace(e.Name), escape.Replace(inGit(e)))
+		for _, line := range inGit(e) {
+			p("\n- %s: %s", escape.Replace(e.Name), escape.Replace(line))
 		}
 	}
 	for _, rule := range r.Plan.UnmatchedRules {

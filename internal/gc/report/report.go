@@ -54,6 +54,7 @@ func (r *Report) Short() {
 	r.Kept = r.Plan.KeptTotal().Objects
 	r.Condemned = r.Quarantined.Objects
 	r.Deleted, r.DeletedBytes = r.Deletes.Done.Objects, r.Deletes.Done.Bytes
+	r.Objects = r.Plan.Objects.Objects - r.Deleted
 	r.Orphans, r.OrphanBytes = r.Plan.Orphans.Objects, r.Plan.Orphans.Bytes
 }
 

@@ -34,8 +34,8 @@ func (r Report) WriteText(w io.Writer) {
 		if e.Tolerated > 0 {
 			p("    %d pointer files are not as git-lfs writes them; they count all the same", e.Tolerated)
 		}
-		if e.Plain > 0 {
-			p("    %s", inGit(e))
+		for _, line := range inGit(e) {
+			p("    %s", line)
 		}
 	}
 	p("  policy: %s", r.Policy)
@@ -90,13 +90,26 @@ func (r Report) deletes(p func(string, ...any)) {
 }
 
 // inGit names the files that should be in LFS and are not.
-func inGit(e liveset.Entry) string {
-	more := ""
-	if int(e.Plain) > len(e.PlainPaths) {
-		more = ", …"
+func inGit(e liveset.Entry) (lines []string) {
+	for _, found := range []struct {
+		n     int64
+		paths []string
+		why   string
+	}{
+		{e.Plain, e.PlainPaths, "against the suffix rules"},
+		{e.Large, e.LargePaths, "although they reach the threshold"},
+	} {
+		if found.n == 0 {
+			continue
+		}
+		more := ""
+		if int(found.n) > len(found.paths) {
+			more = ", …"
+		}
+		lines = append(lines, fmt.Sprintf("%d files at the tips of branches lie in Git itself, %s (git lfs migrate import moves them): %s%s",
+			found.n, found.why, strings.Join(found.paths, ", "), more))
 	}
-	return fmt.Sprintf("%d files at the tips of branches lie in Git itself, against the suffix rules (git lfs migrate import moves them): %s%s",
-		e.Plain, strings.Join(e.PlainPaths, ", "), more)
+	return lines
 }
 
 func each(m map[string]plan.Count, f func(string, plan.Count)) {

@@ -8,11 +8,10 @@ import (
 	"path/filepath"
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/odb"
-	"github.com/lfs-operator/lfs-operator/internal/gc/pointer"
 )
 
 // fetch brings what the refs need to a folder under workDir.
-func (s *source) fetch(ctx context.Context, adv *advert, workDir string) (*repo, error) {
+func (s *source) fetch(ctx context.Context, adv *advert, workDir string, limit int64) (*repo, error) {
 	if s.path != "" {
 		return openLocal(s.path)
 	}
@@ -20,7 +19,7 @@ func (s *source) fetch(ctx context.Context, adv *advert, workDir string) (*repo,
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.fill(ctx, root, adv)
+	r, err := s.fill(ctx, root, adv, limit)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(root))
 	}
@@ -28,14 +27,14 @@ func (s *source) fetch(ctx context.Context, adv *advert, workDir string) (*repo,
 	return r, nil
 }
 
-func (s *source) fill(ctx context.Context, root string, adv *advert) (*repo, error) {
+func (s *source) fill(ctx context.Context, root string, adv *advert, limit int64) (*repo, error) {
 	objects := filepath.Join(root, "objects")
 	if err := os.MkdirAll(objects, 0o700); err != nil {
 		return nil, err
 	}
 	filtered := false
 	if len(adv.refs) > 0 {
-		pack, err := s.session.Fetch(ctx, adv.remote, pointer.MaxSize+1)
+		pack, err := s.session.Fetch(ctx, adv.remote, limit)
 		if err != nil {
 			return nil, fmt.Errorf("fetching: %w", err)
 		}

@@ -93,7 +93,7 @@ func (w *walk) pinBlob(t tip, path string, blob odb.ID) error {
 	}
 	if !ok {
 		w.plain(t, path)
-		return nil
+		return w.large(t, path, blob)
 	}
 	return w.out.pin(liveset.Pin{
 		OID: p.OID, Size: p.Size, Kind: t.kind, Ref: t.ref, Entry: w.entry, Path: path,

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
+	"github.com/lfs-operator/lfs-operator/internal/gc/odb"
 )
 
 // plain counts a file at a branch's tip that lies in Git itself although the
@@ -20,6 +21,30 @@ func (w *walk) plain(t tip, path string) {
 	if len(w.count.PlainPaths) < liveset.MaxPlainPaths && !slices.Contains(w.count.PlainPaths, path) {
 		w.count.PlainPaths = append(w.count.PlainPaths, path)
 	}
+}
+
+// large counts a file at a branch's tip that lies in Git itself although it reaches
+// the threshold. What was not fetched is at least as large as that: the fetch asked
+// for all that is smaller.
+func (w *walk) large(t tip, path string, id odb.ID) error {
+	if w.threshold == 0 || t.kind != liveset.PinBranch {
+		return nil
+	}
+	ref, ok, err := w.repo.db.Find(id)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if _, size, err := w.repo.db.Size(ref); err != nil || int64(size) < w.threshold {
+			return err
+		}
+	}
+	w.count.Large++
+	path = liveset.SafePath(path)
+	if len(w.count.LargePaths) < liveset.MaxPlainPaths && !slices.Contains(w.count.LargePaths, path) {
+		w.count.LargePaths = append(w.count.LargePaths, path)
+	}
+	return nil
 }
 
 // lower is a list in lower case.

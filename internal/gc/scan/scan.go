@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
+	"github.com/lfs-operator/lfs-operator/internal/gc/pointer"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
@@ -21,6 +22,10 @@ type Options struct {
 	// SuffixRules are the ends of the names of files that belong in LFS; those that
 	// lie in Git itself are reported.
 	SuffixRules []string
+	// Threshold in bytes from which on files that lie in Git itself are reported; 0
+	// for none. Every file below it is then fetched, and not only what is small
+	// enough for a pointer.
+	Threshold int64
 	// Log gets a line for everything that takes longer; nil for none.
 	Log func(format string, args ...any)
 	// pause between attempts; zero for a second.
@@ -89,7 +94,7 @@ func (o Options) entry(ctx context.Context, e Entry, c *collector) (count livese
 	defer s.close()
 	defer func() { err = errors.Join(err, r.close()) }()
 	w := newWalk(r, e.Name, c)
-	w.progress, w.suffixes = o.progress(e.Name), lower(o.SuffixRules)
+	w.progress, w.suffixes, w.threshold = o.progress(e.Name), lower(o.SuffixRules), o.Threshold
 	if err := w.refs(ctx, refs); err != nil {
 		return w.count, err
 	}
@@ -133,7 +138,7 @@ func (o Options) fetch(ctx context.Context, e Entry) (*source, []ref, *repo, err
 		return nil, nil, nil, err
 	}
 	o.Log("%s: %s has %d refs", e.Name, SafeURL(e.URL), len(adv.refs))
-	r, err := s.fetch(ctx, adv, o.WorkDir)
+	r, err := s.fetch(ctx, adv, o.WorkDir, o.filter())
 	if err != nil {
 		s.close()
 		return nil, nil, nil, err
@@ -143,6 +148,9 @@ func (o Options) fetch(ctx context.Context, e Entry) (*source, []ref, *repo, err
 	}
 	return s, adv.refs, r, nil
 }
+
+// filter is the size in bytes from which on blobs are not fetched.
+func (o Options) filter() int64 { return max(o.Threshold, pointer.MaxSize+1) }
 
 func filterNote(r *repo) string {
 	if r.filtered {

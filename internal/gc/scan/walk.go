@@ -22,6 +22,8 @@ type walk struct {
 	progress func(commits int64)
 	// suffixes of files that belong in LFS, in lower case.
 	suffixes []string
+	// threshold in bytes from which on files belong in LFS, 0 for nobody asks.
+	threshold int64
 }
 
 func newWalk(r *repo, entry string, out *collector) *walk {

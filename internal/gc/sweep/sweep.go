@@ -156,6 +156,9 @@ func (r *run) finish(err error) {
 		r.report.Plan = r.plan.Counts
 	}
 	r.report.Short()
+	if r.plan == nil {
+		r.report.Objects = r.last.Objects
+	}
 }
 
 // sleep waits or ends with the context.

@@ -47,6 +47,6 @@ type Session interface {
 	Refs(ctx context.Context) (*Advert, error)
 	// Fetch asks for everything that the refs need, without blobs of at least
 	// limit bytes where the server can filter. The pack must be read to its end.
-	Fetch(ctx context.Context, a *Advert, limit int) (io.ReadCloser, error)
+	Fetch(ctx context.Context, a *Advert, limit int64) (io.ReadCloser, error)
 	Close() error
 }

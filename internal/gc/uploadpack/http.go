@@ -72,7 +72,7 @@ type body struct {
 }
 
 // Fetch implements Session.
-func (h *HTTP) Fetch(ctx context.Context, a *Advert, limit int) (io.ReadCloser, error) {
+func (h *HTTP) Fetch(ctx context.Context, a *Advert, limit int64) (io.ReadCloser, error) {
 	u := *h.base
 	u.Path += fetchPath
 	resp, err := h.do(ctx, http.MethodPost, &u, request(a, limit))

@@ -13,7 +13,7 @@ import (
 const agent = "git/lfs-operator"
 
 // request wants every ref whole, and has nothing yet.
-func request(a *Advert, limit int) []byte {
+func request(a *Advert, limit int64) []byte {
 	caps := ""
 	for _, name := range []string{"ofs-delta", "no-progress"} {
 		if a.caps.has(name) {

@@ -128,7 +128,7 @@ func (s *SSH) refusal(err error) error {
 }
 
 // Fetch implements Session.
-func (s *SSH) Fetch(_ context.Context, a *Advert, limit int) (io.ReadCloser, error) {
+func (s *SSH) Fetch(_ context.Context, a *Advert, limit int64) (io.ReadCloser, error) {
 	if _, err := s.in.Write(request(a, limit)); err != nil {
 		return nil, err
 	}

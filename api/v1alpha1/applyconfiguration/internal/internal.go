@@ -301,9 +301,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastServerRequest
       type:
         scalar: string
+    - name: lastUploadsRequest
+      type:
+        scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.GarbageCollection
   map:
     fields:
+    - name: afterUploads
+      type:
+        scalar: numeric
     - name: deleteLimit
       type:
         scalar: string
@@ -319,6 +325,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: quarantine
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: reportLargeFiles
+      type:
+        scalar: boolean
     - name: rules
       type:
         list:

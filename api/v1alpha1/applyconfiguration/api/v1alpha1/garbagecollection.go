@@ -29,6 +29,13 @@ type GarbageCollectionApplyConfiguration struct {
 	// deleteLimit is the largest share of the objects that one run may delete; a
 	// run that would delete more stops and says so. Built-in: 50%.
 	DeleteLimit *string `json:"deleteLimit,omitempty"`
+	// afterUploads starts a run, beside the schedule, once so many objects have come
+	// since the last one that came to its end. Left out: the schedule alone.
+	AfterUploads *int32 `json:"afterUploads,omitempty"`
+	// reportLargeFiles also names files at the tips of branches that lie in Git
+	// itself although they reach the threshold. A scan must then fetch every file
+	// below the threshold.
+	ReportLargeFiles *bool `json:"reportLargeFiles,omitempty"`
 	// rules override keepVersions; the first that matches a path decides.
 	Rules []GCRuleApplyConfiguration `json:"rules,omitempty"`
 }
@@ -92,6 +99,22 @@ func (b *GarbageCollectionApplyConfiguration) WithOrphanAfter(value v1.Duration)
 // If called multiple times, the DeleteLimit field is set to the value of the last call.
 func (b *GarbageCollectionApplyConfiguration) WithDeleteLimit(value string) *GarbageCollectionApplyConfiguration {
 	b.DeleteLimit = &value
+	return b
+}
+
+// WithAfterUploads sets the AfterUploads field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AfterUploads field is set to the value of the last call.
+func (b *GarbageCollectionApplyConfiguration) WithAfterUploads(value int32) *GarbageCollectionApplyConfiguration {
+	b.AfterUploads = &value
+	return b
+}
+
+// WithReportLargeFiles sets the ReportLargeFiles field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReportLargeFiles field is set to the value of the last call.
+func (b *GarbageCollectionApplyConfiguration) WithReportLargeFiles(value bool) *GarbageCollectionApplyConfiguration {
+	b.ReportLargeFiles = &value
 	return b
 }
 

@@ -11,6 +11,9 @@ type GCStatusApplyConfiguration struct {
 	LastHandledRequest *string `json:"lastHandledRequest,omitempty"`
 	// lastServerRequest is the last request made to the server that was acted on.
 	LastServerRequest *string `json:"lastServerRequest,omitempty"`
+	// lastUploadsRequest is the run after which uploads last started another one
+	// (gc.afterUploads).
+	LastUploadsRequest *string `json:"lastUploadsRequest,omitempty"`
 	// lastRun is the report of the last run that came to an end.
 	LastRun *GCRunApplyConfiguration `json:"lastRun,omitempty"`
 }
@@ -34,6 +37,14 @@ func (b *GCStatusApplyConfiguration) WithLastHandledRequest(value string) *GCSta
 // If called multiple times, the LastServerRequest field is set to the value of the last call.
 func (b *GCStatusApplyConfiguration) WithLastServerRequest(value string) *GCStatusApplyConfiguration {
 	b.LastServerRequest = &value
+	return b
+}
+
+// WithLastUploadsRequest sets the LastUploadsRequest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastUploadsRequest field is set to the value of the last call.
+func (b *GCStatusApplyConfiguration) WithLastUploadsRequest(value string) *GCStatusApplyConfiguration {
+	b.LastUploadsRequest = &value
 	return b
 }
 
