@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -57,22 +56,24 @@ func (s *Server) gc(c *call) error {
 	if err := s.serving(c); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
-	defer cancel()
 	status := http.StatusOK
-	if c.r.Method == http.MethodPost {
-		if c.config.GC.Suspended {
-			return errGCSuspended
-		}
-		r, err := s.askForGC(ctx, c, id.Principal())
-		if err != nil {
-			return s.troubled(err)
-		}
-		s.audit(c, auditGC, slog.String("gc_request", r.ID))
-		s.monitor.Look()
-		status = http.StatusAccepted
+	if c.r.Method == http.MethodPost && c.config.GC.Suspended {
+		return errGCSuspended
 	}
-	answer, err := c.gcState(ctx)
+	var answer *gcAnswer
+	err = s.inTurn(c, func(ctx context.Context) error {
+		if c.r.Method == http.MethodPost {
+			r, err := s.askForGC(ctx, c, id.Principal())
+			if err != nil {
+				return err
+			}
+			s.audit(c, auditGC, slog.String("gc_request", r.ID))
+			s.monitor.Look()
+			status = http.StatusAccepted
+		}
+		answer, err = c.gcState(ctx)
+		return err
+	})
 	if err != nil {
 		return s.troubled(err)
 	}

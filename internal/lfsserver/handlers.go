@@ -1,6 +1,7 @@
 package lfsserver
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/gate"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/presence"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
@@ -32,15 +34,17 @@ func (s *Server) batch(c *call) error {
 	if c.r.ContentLength > batch.MaxBody {
 		return batch.ErrTooLarge // before a client that waits to be asked sends it
 	}
-	if err := s.crowded(c); err != nil {
-		return err
-	}
 	free, err := s.room(c)
 	if err != nil {
 		return err
 	}
 	defer free()
-	req, err := batch.Decode(http.MaxBytesReader(c.w, c.r.Body, batch.MaxBody))
+	body := bufio.NewReader(http.MaxBytesReader(c.w, c.r.Body, batch.MaxBody))
+	key := batchKey(c.r, body)
+	if err := s.gate.Refused(gate.Visit{Who: c.who(), Key: key}); err != nil {
+		return err
+	}
+	req, err := batch.Decode(body)
 	if err != nil {
 		return err
 	}
@@ -58,7 +62,7 @@ func (s *Server) batch(c *call) error {
 	if err := s.serving(c); err != nil {
 		return err
 	}
-	leave, err := s.enter(c, batchWeight(len(req.Objects)), 0)
+	leave, err := s.enterBatch(c, key, len(req.Objects))
 	if err != nil {
 		return err
 	}
@@ -77,11 +81,11 @@ func (s *Server) batch(c *call) error {
 	c.info.dialect = resp.Dialect
 	s.metrics.observeObjects(req.Operation, resp)
 	s.auditBatch(c, resp)
-	body, err := resp.AppendJSON(nil)
+	answer, err := resp.AppendJSON(nil)
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
-	return writeBody(c.w, http.StatusOK, body)
+	return writeBody(c.w, http.StatusOK, answer)
 }
 
 // identify finds out who asks.

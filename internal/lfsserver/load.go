@@ -1,9 +1,16 @@
 package lfsserver
 
 import (
+	"bufio"
 	"cmp"
+	"context"
+	"net"
+	"net/http"
 	"runtime"
-	"time"
+	"strings"
+
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/gate"
 )
 
 const (
@@ -22,16 +29,41 @@ func atOnce() int { return 16 * max(2, runtime.GOMAXPROCS(0)) }
 // keeps as many lookups busy as it may.
 func batchWeight(objects int) int { return min(max(objects/4, 1), 8) }
 
-// enter waits for the turn of whoever asks (package gate). What it returns is
-// called before the answer is sent: a client that reads slowly holds nothing up.
-func (s *Server) enter(c *call, weight int, patience time.Duration) (leave func(), err error) {
-	return s.gate.Enter(c.r.Context(), cmp.Or(c.info.grantor, c.info.principal), weight, patience)
+// inTurn does work for a client that is not known to ask again, when its turn has
+// come (package gate), and within the time that a batch has. The turn is over before
+// the answer is sent: a client that reads slowly holds nothing up.
+func (s *Server) inTurn(c *call, work func(context.Context) error) error {
+	leave, err := s.gate.Enter(c.r.Context(), gate.Visit{Who: c.who(), Weight: 1, Patience: s.options.LockPatience})
+	if err != nil {
+		return err
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
+	defer cancel()
+	return work(ctx)
 }
 
-// crowded refuses a request that would not be served in time, before it is read.
-func (s *Server) crowded(c *call) error {
-	return s.gate.Crowded(cmp.Or(c.info.grantor, c.info.principal))
+// enterBatch waits for the turn of a batch, which is asked for again. key is what it
+// is known by then. What it returns is called when the work is done.
+func (s *Server) enterBatch(c *call, key string, objects int) (leave func(), err error) {
+	return s.gate.Enter(c.r.Context(), gate.Visit{Who: c.who(), Key: key, Weight: batchWeight(objects)})
 }
+
+// batchKey is what a batch is known by when it is asked for again: the client's
+// address and the first object. A client that lies about its address gains nothing.
+func batchKey(r *http.Request, body *bufio.Reader) string {
+	client, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ",")
+	if client == "" {
+		client, _, _ = net.SplitHostPort(r.RemoteAddr)
+	}
+	if key := batch.Key(body); key != "" {
+		return key + client
+	}
+	return ""
+}
+
+// who takes turns: everybody by principal, and a link with whoever got it.
+func (c *call) who() string { return cmp.Or(c.info.grantor, c.info.principal) }
 
 // room makes sure that a body can be read into memory. What it returns gives the
 // room back.

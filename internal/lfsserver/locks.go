@@ -68,26 +68,15 @@ func (s *Server) locks(c *call) error {
 
 // lock takes a lock. 409 has the one that is in the way.
 func (s *Server) lock(c *call) error {
-	id, err := s.lockCaller(c, policy.Lock)
-	if err != nil {
-		return err
-	}
 	var req struct {
 		Path string  `json:"path"`
 		Ref  lockRef `json:"ref"`
 	}
-	if err := c.lockBody(&req); err != nil {
+	var l locks.Lock
+	_, err := s.lockTurn(c, policy.Lock, &req, func(ctx context.Context, who string) (err error) {
+		l, err = s.lockService(c).Create(ctx, req.Path, who, string(req.Ref))
 		return err
-	}
-	leave, err := s.enter(c, 1, s.options.LockPatience)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
-	defer cancel()
-	l, err := s.lockService(c).Create(ctx, req.Path, id.Principal(), string(req.Ref))
-	leave()
+	})
 	var held *locks.HeldError
 	if errors.As(err, &held) {
 		return writeJSON(c.w, http.StatusConflict, struct {
@@ -109,35 +98,11 @@ type lockBody struct {
 // listLocks answers with a page of locks, or with the one on a path or of an ID.
 // refspec selects nothing: a lock holds on every ref.
 func (s *Server) listLocks(c *call) error {
-	if _, err := s.lockCaller(c, policy.ListLocks); err != nil {
-		return err
-	}
-	q := c.r.URL.Query()
-	limit := 0
-	if v := q.Get("limit"); v != "" {
-		var err error
-		if limit, err = strconv.Atoi(v); err != nil || limit < 0 {
-			return errLockLimit
-		}
-	}
-	leave, err := s.enter(c, 1, s.options.LockPatience)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
-	defer cancel()
-	service := s.lockService(c)
 	var page locks.Page
-	switch path, id := q.Get("path"), q.Get("id"); {
-	case id != "":
-		page.Locks, err = service.ByID(ctx, id)
-	case path != "":
-		page.Locks, err = service.ByPath(ctx, path)
-	default:
-		page, err = service.List(ctx, q.Get("cursor"), limit)
-	}
-	leave()
+	_, err := s.lockTurn(c, policy.ListLocks, nil, func(ctx context.Context, _ string) (err error) {
+		page, err = s.findLocks(ctx, c)
+		return err
+	})
 	if err != nil {
 		return s.troubled(err)
 	}
@@ -148,39 +113,47 @@ func (s *Server) listLocks(c *call) error {
 	}{answerLocks(page.Locks), page.Next})
 }
 
+// findLocks looks for what the query of a listing asks for.
+func (s *Server) findLocks(ctx context.Context, c *call) (page locks.Page, err error) {
+	q, service, limit := c.r.URL.Query(), s.lockService(c), 0
+	if v := q.Get("limit"); v != "" {
+		if limit, err = strconv.Atoi(v); err != nil || limit < 0 {
+			return page, errLockLimit
+		}
+	}
+	switch path, id := q.Get("path"), q.Get("id"); {
+	case id != "":
+		page.Locks, err = service.ByID(ctx, id)
+	case path != "":
+		page.Locks, err = service.ByPath(ctx, path)
+	default:
+		page, err = service.List(ctx, q.Get("cursor"), limit)
+	}
+	return page, err
+}
+
 // verifyLocks lists locks for a push: those of whoever asks, and those of others.
 func (s *Server) verifyLocks(c *call) error {
-	id, err := s.lockCaller(c, policy.VerifyLocks)
-	if err != nil {
-		return err
-	}
 	var req struct {
 		Cursor string  `json:"cursor"`
 		Limit  int     `json:"limit"`
 		Ref    lockRef `json:"ref"`
 	}
-	if err := c.lockBody(&req); err != nil {
+	var page locks.Page
+	who, err := s.lockTurn(c, policy.VerifyLocks, &req, func(ctx context.Context, _ string) (err error) {
+		if req.Limit < 0 {
+			return errLockLimit
+		}
+		page, err = s.lockService(c).List(ctx, req.Cursor, req.Limit)
 		return err
-	}
-	if req.Limit < 0 {
-		return errLockLimit
-	}
-	leave, err := s.enter(c, 1, s.options.LockPatience)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
-	defer cancel()
-	page, err := s.lockService(c).List(ctx, req.Cursor, req.Limit)
-	leave()
+	})
 	if err != nil {
 		return s.troubled(err)
 	}
 	c.info.objects = len(page.Locks)
 	ours, theirs := []lockAnswer{}, []lockAnswer{}
 	for _, l := range page.Locks {
-		if l.Owner == id.Principal() {
+		if l.Owner == who {
 			ours = append(ours, answerLock(l))
 		} else {
 			theirs = append(theirs, answerLock(l))
@@ -200,35 +173,39 @@ func (s *Server) unlock(c *call) error {
 	if !ok || strings.Contains(lockID, "/") {
 		return errNoRoute
 	}
-	id, err := s.lockCaller(c, policy.Unlock)
-	if err != nil {
-		return err
-	}
 	var req struct {
 		Force bool    `json:"force"`
 		Ref   lockRef `json:"ref"`
 	}
-	if err := c.lockBody(&req); err != nil {
+	var l locks.Lock
+	who, err := s.lockTurn(c, policy.Unlock, &req, func(ctx context.Context, who string) (err error) {
+		l, err = s.lockService(c).Release(ctx, lockID, who, req.Force)
 		return err
-	}
-	leave, err := s.enter(c, 1, s.options.LockPatience)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
-	defer cancel()
-	l, err := s.lockService(c).Release(ctx, lockID, id.Principal(), req.Force)
-	leave()
+	})
 	if err != nil {
 		return s.troubled(err)
 	}
 	action := auditUnlock
-	if l.Owner != id.Principal() {
+	if l.Owner != who {
 		action = auditBreak
 	}
 	s.auditLock(c, action, l)
 	return writeJSON(c.w, http.StatusOK, lockBody{answerLock(l)})
+}
+
+// lockTurn does what all requests about locks begin with: it finds out who asks,
+// reads the body, if there is to be one, and runs do when it is their turn.
+func (s *Server) lockTurn(c *call, op policy.Operation, body any, do func(ctx context.Context, who string) error) (who string, err error) {
+	id, err := s.lockCaller(c, op)
+	if err != nil {
+		return "", err
+	}
+	if body != nil {
+		if err := c.lockBody(body); err != nil {
+			return "", err
+		}
+	}
+	return id.Principal(), s.inTurn(c, func(ctx context.Context) error { return do(ctx, id.Principal()) })
 }
 
 // lockCaller finds out who asks, whether they may, and whether there is a store

@@ -73,16 +73,22 @@ func asks(x lfstest.Object) map[string][]question {
 	}
 }
 
-// pathAsks are the routes whose secret stands in the path, in the order of
-// identity.path.
-var pathAsks = []string{"POST verify/", "POST complete/", "GET complete/", "DELETE uploads/"}
+// pathAsks are the routes whose secret stands in the path, in its place "{}", in the
+// order of identity.path.
+var pathAsks = []string{"POST verify/{}", "POST complete/{}", "GET complete/{}", "DELETE uploads/{}"}
 
 // linkAsks are the routes of links that stand for themselves, in the order of
-// identity.links: one that is no good does not exist, and one whose time is over
+// identity.links, written as pathAsks: one that is no good does not exist, and one whose time is over
 // is gone. Nobody is asked for credentials there.
-var linkAsks = []struct{ route, suffix string }{
-	{"PUT parts/", "/1"}, {"GET content/", ""}, {"HEAD content/", ""}, {"PUT content/", ""},
-	{"HEAD tus/", ""}, {"PATCH tus/", ""}, {"DELETE tus/", ""}, {"POST tus/", ""},
+var linkAsks = []string{
+	"PUT parts/{}/1", "GET content/{}", "HEAD content/{}", "PUT content/{}",
+	"HEAD tus/{}", "PATCH tus/{}", "DELETE tus/{}", "POST tus/{}",
+}
+
+// routeOf one of pathAsks or linkAsks.
+func routeOf(ask string) string {
+	route, _, _ := strings.Cut(ask, "{}")
+	return route
 }
 
 // pageAsks are the page for people, which is there for everybody; what stands in
@@ -163,10 +169,10 @@ func (m *matrix) everyRouteHasAnEntry() {
 	for route := range asks(m.x) {
 		known[route] = true
 	}
-	for _, ask := range linkAsks {
-		known[ask.route] = true
+	for _, ask := range slices.Concat(pathAsks, linkAsks) {
+		known[routeOf(ask)] = true
 	}
-	for _, route := range slices.Concat(pathAsks, pageAsks, adminAsks) {
+	for _, route := range slices.Concat(pageAsks, adminAsks) {
 		known[route] = true
 	}
 	for _, route := range append(lfsserver.Routes(), lfsserver.AdminRoutes()...) {
@@ -208,12 +214,11 @@ func (m *matrix) check(id identity) {
 	if id.secret == "" || query != "" {
 		return
 	}
-	for i, route := range pathAsks {
-		method, path, _ := strings.Cut(route, " ")
-		m.expect(id.name+" in the path", route, m.send(m.closed, method, m.closed.Root()+"/"+path+url.PathEscape(id.secret), "", nil), id.path[i:i+1])
+	for i, ask := range pathAsks {
+		m.expect(id.name+" in the path", routeOf(ask), m.askLink(ask, id.secret), id.path[i:i+1])
 	}
 	for i, ask := range linkAsks {
-		m.expectLink(id, ask.route, m.askLink(ask.route, url.PathEscape(id.secret)+ask.suffix), id.links[i:i+1])
+		m.expectLink(id, routeOf(ask), m.askLink(ask, id.secret), id.links[i:i+1])
 	}
 	for i, route := range adminAsks {
 		method, path, _ := strings.Cut(route, " ")
@@ -231,10 +236,10 @@ func (m *matrix) url(s *lfstest.Server, a question) string {
 }
 
 // askLink asks as clients of tus do, which other routes do not mind.
-func (m *matrix) askLink(route, tail string) int {
+func (m *matrix) askLink(ask, secret string) int {
 	m.t.Helper()
-	method, path, _ := strings.Cut(route, " ")
-	req, err := http.NewRequestWithContext(m.t.Context(), method, m.closed.Root()+"/"+path+tail, nil)
+	method, path, _ := strings.Cut(strings.Replace(ask, "{}", url.PathEscape(secret), 1), " ")
+	req, err := http.NewRequestWithContext(m.t.Context(), method, m.closed.Root()+"/"+path, nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -31,6 +31,7 @@ func TestPageInBrowser(t *testing.T) {
 		t.Skip("set " + envPagecheck + " to the program pagecheck; it needs Chromium (make bars-access)")
 	}
 	s := livedIn(t)
+	s.Reconfigure(otherIdentities)
 	args := []string{"-token", lfstest.WriteToken}
 	if dir := os.Getenv(envScreenshots); dir != "" {
 		args = append(args, "-screenshots", dir)
@@ -39,6 +40,15 @@ func TestPageInBrowser(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		t.Error(err)
+	}
+}
+
+// otherIdentities lets in who has no token of the repository.
+func otherIdentities(c *serverconfig.Config) {
+	c.Access.Kubernetes = &serverconfig.KubernetesAccess{Audience: "lfs-operator.dev/team-a/models"}
+	c.Access.JWT = []serverconfig.JWTIssuer{
+		{Name: "forge", URL: "https://forge.example.com", Audiences: []string{"lfs-operator.dev/team-a/models", "https://lfs.example.com"}},
+		{Name: "build-farm", SecretName: "farm-keys", Audiences: []string{"lfs-operator.dev/team-a/models"}},
 	}
 }
 

@@ -97,6 +97,32 @@ func TestPageForWhom(t *testing.T) {
 	}
 }
 
+// TestPageIdentities: ways in are told to those who can take them, without the name
+// of a Secret or the address of an issuer.
+func TestPageIdentities(t *testing.T) {
+	t.Parallel()
+	s := lfstest.Start(t, assets.SharedStore(t))
+	ways := []string{"serviceAccountToken", "audience: &#34;lfs-operator.dev/team-a/models&#34;", "$LFS_JWT", "build-farm", "https://lfs.example.com"}
+	_, body := browse(t, s, "/team-a/models", "")
+	for _, way := range append(ways, "_jwt", "ServiceAccount", "JSON Web Token") {
+		if strings.Contains(body, way) {
+			t.Errorf("says %q, which nobody can use", way)
+		}
+	}
+	s.Reconfigure(otherIdentities)
+	_, body = browse(t, s, "/team-a/models", "")
+	for _, way := range ways {
+		if !strings.Contains(body, way) {
+			t.Errorf("lacks %q", way)
+		}
+	}
+	for _, other := range []string{"farm-keys", "forge.example.com"} {
+		if strings.Contains(body, other) {
+			t.Errorf("shows %q", other)
+		}
+	}
+}
+
 // TestPageHeaders: nothing runs or loads that is not ours, nobody frames it, and
 // it is one document.
 func TestPageHeaders(t *testing.T) {

@@ -31,6 +31,12 @@ func (s *Server) view(c *call) (page.View, error) {
 		AccessSecret: r.Name + "-lfs-access", Public: c.rules.AnonymousRead, Ready: s.serving(c) == nil,
 		MultipartThreshold: cmp.Or(c.config.Multipart.ThresholdBytes, transfer.DefaultThreshold),
 	}
+	if k := c.config.Access.Kubernetes; k != nil {
+		v.ServiceAccountAudience = k.Audience
+	}
+	for _, issuer := range c.config.Access.JWT {
+		v.Issuers = append(v.Issuers, page.Issuer{Name: issuer.Name, OIDC: issuer.URL != "", Audiences: issuer.Audiences})
+	}
 	if !v.Ready {
 		v.Notice = "Nothing can be pushed or pulled right now."
 	}

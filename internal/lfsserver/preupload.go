@@ -1,6 +1,7 @@
 package lfsserver
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io/fs"
@@ -69,13 +70,19 @@ func (s *Server) preupload(c *call) error {
 		return err
 	}
 	c.info.operation, c.info.objects = "preupload", len(req.Files)
-	list := gitignore.Parse(req.GitIgnore)
 	answer := preuploadAnswer{Files: make([]preuploadVerdict, len(req.Files))}
-	for i, f := range req.Files {
-		answer.Files[i] = preuploadVerdict{
-			Path: f.Path, UploadMode: f.mode(c.config.Policy),
-			ShouldIgnore: list.Ignores(f.Path),
+	err = s.inTurn(c, func(context.Context) error {
+		list := gitignore.Parse(req.GitIgnore)
+		for i, f := range req.Files {
+			answer.Files[i] = preuploadVerdict{
+				Path: f.Path, UploadMode: f.mode(c.config.Policy),
+				ShouldIgnore: list.Ignores(f.Path),
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	c.w.Header().Set("Content-Type", "application/json")
 	return writeJSON(c.w, http.StatusOK, answer)

@@ -39,15 +39,11 @@ func (s *Server) verify(c *call) error {
 	if err != nil {
 		return err
 	}
-	leave, err := s.enter(c, 1, s.options.LockPatience)
-	if err != nil {
+	var info objectstore.Info
+	err = s.inTurn(c, func(ctx context.Context) (err error) {
+		info, err = s.service(c, nil, auth.Anonymous).Verify(ctx, t.OID, t.Size)
 		return err
-	}
-	defer leave()
-	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
-	info, err := s.service(c, nil, auth.Anonymous).Verify(ctx, t.OID, t.Size)
-	cancel()
-	leave()
+	})
 	if errors.Is(err, batch.ErrAbsent) && t.Ref.Client != "" {
 		info, err = s.finish(c, t)
 	}
@@ -105,9 +101,8 @@ func (s *Server) abort(c *call) error {
 	if err := s.serving(c); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
-	defer cancel()
-	if err := s.uploads(c).Abort(ctx, id.Action.OID, ref); err != nil {
+	err = s.inTurn(c, func(ctx context.Context) error { return s.uploads(c).Abort(ctx, id.Action.OID, ref) })
+	if err != nil {
 		return s.troubled(err)
 	}
 	s.auditObjects(c, auditUploadAborted, id.Action.OID)
@@ -156,9 +151,11 @@ func (s *Server) state(c *call) error {
 	if err := s.serving(c); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.r.Context(), batch.Timeout)
-	defer cancel()
-	u, err := s.uploads(c).Look(ctx, id.Action.OID, ref)
+	var u *upload.Upload
+	err = s.inTurn(c, func(ctx context.Context) (err error) {
+		u, err = s.uploads(c).Look(ctx, id.Action.OID, ref)
+		return err
+	})
 	if err != nil {
 		return s.troubled(err)
 	}

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -216,6 +217,29 @@ func FuzzDecode(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestKey: a batch is told apart by its first object, and what is no batch by
+// nothing; it can be decoded after that.
+func TestKey(t *testing.T) {
+	oid := strings.Repeat("ab", 32)
+	for name, tc := range map[string]struct{ body, want string }{
+		"git-lfs":     {`{"operation":"upload","objects":[{"oid":"` + oid + `","size":1},{"oid":"` + strings.Repeat("cd", 32) + `","size":1}]}`, oid},
+		"with blanks": {"{\n \"operation\": \"upload\", \"objects\": [ { \"size\": 1,\n \"oid\" : \"" + oid + "\" } ] }", oid},
+		"no objects":  {`{"operation":"upload","objects":[]}`, ""},
+		"no OID":      {`{"operation":"upload","objects":[{"oid":"../x","size":1}]}`, ""},
+		"cut off":     {`{"operation":"upload","objects":[{"oid":"` + oid[:60], ""},
+		"nothing":     {"", ""},
+		"far away":    {`{"operation":"upload",` + strings.Repeat(" ", 5000) + `"objects":[{"oid":"` + oid + `","size":1}]}`, ""},
+	} {
+		body := bufio.NewReader(strings.NewReader(tc.body))
+		if got := Key(body); got != tc.want {
+			t.Errorf("%s: %q", name, got)
+		}
+		if rest, err := io.ReadAll(body); err != nil || string(rest) != tc.body {
+			t.Errorf("%s: left %q", name, rest)
+		}
+	}
 }
 
 // BenchmarkBatch100 is a batch of 100 absent objects without a store.

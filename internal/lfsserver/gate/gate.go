@@ -4,9 +4,12 @@
 // A server that takes everything answers nobody in time: work in hand is bounded,
 // so that what is admitted is answered about as fast as ever. Those who wait are
 // served in turn by principal and not by arrival, so one that floods the server
-// delays itself and nobody else. Whoever cannot be served soon is refused at
-// once with a time to come back, and these times are spread as the server can
-// serve them: a crowd that was sent away does not return as one.
+// delays itself and nobody else.
+//
+// Whoever cannot be served soon is sent away with a time to come back, which is a
+// place in line (places): clients repeat a request only so often, and one that was
+// told a time finds its place kept. As long as anybody is in line the gate is
+// strict: newcomers get what is left over, few wait, and those only a moment.
 package gate
 
 import (
@@ -25,8 +28,8 @@ const (
 	crowd = 4
 	// mostWait of an impatient request.
 	mostWait = 2 * time.Second
-	// mostRetryAfter is the longest time to come back.
-	mostRetryAfter = 2 * time.Minute
+	// strictly may wait of each principal while the gate is strict.
+	strictly = 2
 )
 
 // OverloadedError: not now. Its text is fit for clients.
@@ -35,20 +38,33 @@ type OverloadedError struct{ RetryAfter time.Duration }
 // Error implements error.
 func (e *OverloadedError) Error() string { return "the server is overloaded; try again" }
 
+// Visit is a request to be let in.
+type Visit struct {
+	// Who asks: the principal.
+	Who string
+	// Key is what the request is known by among those of Who when it comes back;
+	// empty for one that is not known again.
+	Key string
+	// Weight is how much of the gate it takes, from 1 to its size.
+	Weight int
+	// Patience is how long it waits for its turn. 0 is for clients that come back
+	// by themselves: they wait where few do.
+	Patience time.Duration
+}
+
 // Gate admits requests. Safe for concurrent use.
 type Gate struct {
 	size int
 
-	mu   sync.Mutex
-	free int
+	mu sync.Mutex
+	// in is the weight of all that is worked on.
+	in int
 	// queues of those who wait, by principal, and the principals in turn.
 	queues map[string][]*visitor
 	turn   []string
 	count  int
-	// service is how long a request takes, averaged over the last ones.
-	service time.Duration
-	// promised is until when those who were sent away have been told to come back.
-	promised time.Time
+	pace   pace
+	places places
 }
 
 // visitor waits for so much of the gate.
@@ -59,98 +75,138 @@ type visitor struct {
 
 // New makes a gate through which requests of so much weight go at once.
 func New(size int) *Gate {
-	return &Gate{size: size, free: size, queues: map[string][]*visitor{}}
+	return &Gate{size: size, queues: map[string][]*visitor{}, pace: newPace(size), places: newPlaces()}
 }
 
-// Enter waits for the principal's turn and returns what has to be called when the
-// request is done. Weight is how much of the gate it takes, from 1 to its size. It
-// returns *OverloadedError when the turn does not come within patience, and at once
-// when too many wait. Patience 0 is for clients that come back by themselves: they
-// wait where few do.
-func (g *Gate) Enter(ctx context.Context, who string, weight int, patience time.Duration) (leave func(), err error) {
-	weight = min(max(weight, 1), g.size)
+// Enter waits for a visit's turn and returns what has to be called when the request
+// is done. It returns *OverloadedError when the turn does not come in time, and at
+// once when too many wait.
+func (g *Gate) Enter(ctx context.Context, v Visit) (leave func(), err error) {
+	v.Weight = min(max(v.Weight, 1), g.size)
 	g.mu.Lock()
-	if g.count == 0 && g.free >= weight {
-		g.free -= weight
+	now := time.Now()
+	if g.count == 0 && g.fits(v.Weight, now) {
+		g.places.take(v.Who, v.Key, now)
+		leave = g.enter(v.Weight)
 		g.mu.Unlock()
-		return g.leaver(weight), nil
+		return leave, nil
 	}
-	if patience == 0 && g.crowded(who) || len(g.queues[who]) >= perPrincipal || g.count >= waitingAtMost {
-		defer g.mu.Unlock()
-		return nil, g.refuse(weight)
-	}
-	v := g.queue(who, weight)
+	patience := g.patience(v, now)
 	if patience == 0 {
-		patience = mostWait
+		defer g.mu.Unlock()
+		return nil, g.refuse(v, now)
 	}
+	waiting := g.queue(v.Who, v.Weight)
 	g.mu.Unlock()
 
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
+	gone := false
 	select {
-	case <-v.in:
-		return g.leaver(weight), nil
+	case <-waiting.in:
 	case <-timer.C:
 	case <-ctx.Done():
+		gone = true
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.remove(who, v) {
-		return g.leaver(weight), nil // the turn came at the same moment
+	now = time.Now()
+	if !g.remove(v.Who, waiting) { // its turn has come
+		g.places.take(v.Who, v.Key, now)
+		return g.leaver(v.Weight), nil
 	}
-	g.admit() // a lighter one behind it may fit
-	return nil, g.refuse(weight)
+	g.admit(now) // a lighter one behind it may fit
+	if gone {
+		return nil, &OverloadedError{RetryAfter: soonest}
+	}
+	return nil, g.refuse(v, now)
 }
 
-// Crowded refuses an impatient principal before it is known what is asked, while
-// as many of its own requests wait as may. It costs less than reading the request.
-func (g *Gate) Crowded(who string) error {
+// Refused refuses an impatient visit that would not be let in, before it is known
+// what is asked: that costs less than reading the request.
+func (g *Gate) Refused(v Visit) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.crowded(who) {
+	now := time.Now()
+	v.Weight = g.pace.usual()
+	if g.count == 0 && g.fits(v.Weight, now) || g.patience(v, now) > 0 {
 		return nil
 	}
-	return g.refuse(g.queues[who][0].weight)
+	return g.refuse(v, now)
 }
 
-// crowded is true when a principal's own queue is as long as it may be. The caller
-// holds mu.
-func (g *Gate) crowded(who string) bool {
-	weight := 0
-	for _, v := range g.queues[who] {
-		weight += v.weight
+// fits is true for what can go in at once. The caller holds mu.
+func (g *Gate) fits(weight int, now time.Time) bool {
+	limit := g.size
+	if g.places.taken(now) {
+		limit = g.pace.limit()
 	}
-	return weight >= crowd*g.size
+	return g.in == 0 || g.in+weight <= limit
 }
 
-// leaver measures one visit.
+// patience is how long a visit may wait, 0 for not at all. The caller holds mu.
+func (g *Gate) patience(v Visit, now time.Time) time.Duration {
+	switch own := g.queues[v.Who]; {
+	case len(own) >= perPrincipal || g.count >= waitingAtMost:
+		return 0
+	case v.Patience > 0:
+		return v.Patience
+	case !g.places.taken(now):
+		weight := 0
+		for _, w := range own {
+			weight += w.weight
+		}
+		if weight >= crowd*g.size {
+			return 0
+		}
+		return mostWait
+	case len(own) >= strictly || !g.places.turn(v.Who, v.Key, now):
+		return 0
+	}
+	return min(g.pace.moment(v.Weight), mostWait)
+}
+
+// refuse gives a place in line. The caller holds mu.
+func (g *Gate) refuse(v Visit, now time.Time) error {
+	if v.Patience > 0 {
+		return &OverloadedError{RetryAfter: soonest} // it is not known to come back
+	}
+	return &OverloadedError{RetryAfter: g.places.give(v.Who, v.Key, now, g.pace.each(v.Weight))}
+}
+
+// enter takes weight off the gate; the caller holds mu.
+func (g *Gate) enter(weight int) (leave func()) {
+	g.in += weight
+	return g.leaver(weight)
+}
+
+// leaver measures one visit that is in. The caller holds mu.
 func (g *Gate) leaver(weight int) func() {
 	begin := time.Now()
+	alone := g.pace.came(g.in == weight)
 	var once sync.Once
-	return func() { once.Do(func() { g.leave(weight, time.Since(begin)) }) }
-}
-
-func (g *Gate) leave(weight int, took time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.service == 0 {
-		g.service = took
+	return func() {
+		once.Do(func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			now := time.Now()
+			g.pace.left(weight, begin, now, alone, g.count > 0 || g.places.taken(now))
+			g.in -= weight
+			g.admit(now)
+		})
 	}
-	g.service += (took - g.service) / 16
-	g.free += weight
-	g.admit()
 }
 
 // admit lets in whose turn it is, one of each principal after the other. One that
 // is too heavy for what is free is waited for. The caller holds mu.
-func (g *Gate) admit() {
+func (g *Gate) admit(now time.Time) {
 	for len(g.turn) > 0 {
 		who := g.turn[0]
 		v := g.queues[who][0]
-		if v.weight > g.free {
+		if !g.fits(v.weight, now) {
 			return
 		}
-		g.free -= v.weight
+		g.in += v.weight
 		g.turn = g.turn[1:]
 		g.unqueue(who, 0)
 		if len(g.queues[who]) > 0 {
@@ -158,20 +214,6 @@ func (g *Gate) admit() {
 		}
 		close(v.in)
 	}
-}
-
-// refuse reserves a time to come back. The caller holds mu.
-func (g *Gate) refuse(weight int) error {
-	now := time.Now()
-	if soon := now.Add(time.Second); g.promised.Before(soon) {
-		g.promised = soon
-	}
-	// Twice as late as it could be served, since others come meanwhile.
-	g.promised = g.promised.Add(2 * g.service * time.Duration(weight) / time.Duration(g.size))
-	if latest := now.Add(mostRetryAfter); g.promised.After(latest) {
-		g.promised = latest
-	}
-	return &OverloadedError{RetryAfter: g.promised.Sub(now)}
 }
 
 // queue, unqueue and remove keep the queues; the caller holds mu.
@@ -221,5 +263,5 @@ func (g *Gate) remove(who string, v *visitor) bool {
 func (g *Gate) String() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return fmt.Sprintf("%d in, %d waiting", g.size-g.free, g.count)
+	return fmt.Sprintf("%d in, %d waiting", g.in, g.count)
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"strings"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -36,7 +37,7 @@ func (d document) start() g.Node {
 				block("git add model.safetensors", `git commit -m "A first model"`, "git push")),
 		),
 		h.H3(g.Text("Other clients and cases")),
-		d.move(), d.agent(), d.python(), d.javaScript(), d.ci(),
+		d.move(), d.agent(), d.python(), d.javaScript(), d.ci(), d.pod(), d.jwt(),
 	)
 }
 
@@ -103,9 +104,51 @@ func (d document) javaScript() g.Node {
 func (d document) ci() g.Node {
 	return more("Continuous integration",
 		para("With the token in the variable ", code("LFS_TOKEN"), ", nothing is written to disk:"),
+		block(append(d.helper("ci", "$LFS_TOKEN"), "git lfs pull")...))
+}
+
+// helper has git take the password from what a shell makes of an expression.
+func (d document) helper(user, password string) []string {
+	return []string{
+		fmt.Sprintf(`git config --global credential.%s.helper \`, d.Base),
+		fmt.Sprintf(`  '!f() { echo username=%s; echo "password=%s"; }; f'`, user, password),
+	}
+}
+
+// pod is for what runs in the cluster, where ServiceAccounts are let in.
+func (d document) pod() g.Node {
+	if d.ServiceAccountAudience == "" {
+		return nil
+	}
+	return more("A pod in the cluster, without a Secret",
+		para("Its ServiceAccount needs a Role with the verb ", code("pull"), " or ", code("push"), " on ",
+			code("lfsrepositories.lfs-operator.dev"), " ", code(d.Name), " in the namespace ", code(d.Namespace),
+			". Kubernetes keeps the token fresh:"),
 		block(
-			fmt.Sprintf(`git config --global credential.%s.helper \`, d.Base),
-			`  '!f() { echo username=ci; echo "password=$LFS_TOKEN"; }; f'`,
-			"git lfs pull",
-		))
+			"volumes:",
+			"- name: lfs",
+			"  projected:",
+			"    sources:",
+			fmt.Sprintf(`    - serviceAccountToken: {path: token, audience: "%s"}`, d.ServiceAccountAudience),
+		),
+		para("Mounted at ", code("/var/run/lfs"), ", it is the password:"),
+		block(append(d.helper("pod", "$(cat /var/run/lfs/token)"), "git lfs pull")...))
+}
+
+// jwt is for jobs that get a token of their own from the CI system.
+func (d document) jwt() g.Node {
+	if len(d.Issuers) == 0 {
+		return nil
+	}
+	return more("Continuous integration, with a JSON Web Token",
+		para("Nothing has to be kept as a secret: the job asks its issuer for a token that names one of the audiences."),
+		rows(g.Map(d.Issuers, func(i Issuer) g.Node {
+			kind := "own keys"
+			if i.OIDC {
+				kind = "OpenID Connect"
+			}
+			return row(i.Name, kind+", audience ", code(strings.Join(i.Audiences, ", ")))
+		})),
+		para("With the token in the variable ", code("LFS_JWT"), ":"),
+		block(append(d.helper("_jwt", "$LFS_JWT"), "git lfs pull")...))
 }

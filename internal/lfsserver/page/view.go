@@ -20,6 +20,10 @@ type View struct {
 	// Ready: batches are served. Notice says what is wrong.
 	Ready  bool
 	Notice string
+	// ServiceAccountAudience is what tokens of ServiceAccounts are made for, empty
+	// where none is let in; Issuers are those whose JSON Web Tokens are.
+	ServiceAccountAudience string
+	Issuers                []Issuer
 	// MultipartThreshold in bytes.
 	MultipartThreshold int64
 
@@ -29,6 +33,15 @@ type View struct {
 	SignInProblem string
 
 	Inside *Inside
+}
+
+// Issuer of JSON Web Tokens.
+type Issuer struct {
+	Name string
+	// OIDC is true for an OpenID Connect issuer, false for keys of the tenant's.
+	OIDC bool
+	// Audiences of which a token has to name one.
+	Audiences []string
 }
 
 // Inside is what only those see who may download.
