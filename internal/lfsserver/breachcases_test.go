@@ -161,9 +161,9 @@ func (m *strangers) job(f *forge, key jose.SigningKey) string {
 // everyRouteIsAsked: links are asked by dialect, the page is everybody's, and all
 // others are asked with credentials.
 func (m *strangers) everyRouteIsAsked(x lfstest.Object) {
-	known := slices.Concat(pathAsks, pageAsks)
-	for _, ask := range linkAsks {
-		known = append(known, ask.route)
+	known := slices.Clone(pageAsks)
+	for _, ask := range slices.Concat(pathAsks, linkAsks) {
+		known = append(known, routeOf(ask))
 	}
 	for route := range asks(x) {
 		known = append(known, route)

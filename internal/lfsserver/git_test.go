@@ -86,18 +86,21 @@ func withToken(t *testing.T, root, token string) string {
 	return u.String()
 }
 
-// TestGitPushAndClone: by the newest git-lfs, and by Debian's, which is years older.
-func TestGitPushAndClone(t *testing.T) {
+// byEachGitLFS runs a test by the newest git-lfs, and by Debian's, which is years older.
+func byEachGitLFS(t *testing.T, test func(*testing.T, *gitBox)) {
 	for name, lfs := range map[string]func(testing.TB) string{"newest": assets.GitLFS, "Debian's": assets.DebianGitLFS} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			pushAndClone(t, newGitBoxWith(t, lfs(t)))
+			box := newGitBoxWith(t, lfs(t))
+			t.Log(box.git(box.home, "lfs", "version"))
+			test(t, box)
 		})
 	}
 }
 
+func TestGitPushAndClone(t *testing.T) { byEachGitLFS(t, pushAndClone) }
+
 func pushAndClone(t *testing.T, b *gitBox) {
-	t.Log(b.git(b.home, "lfs", "version"))
 	s := lfstest.Start(t, assets.SharedStore(t))
 	work, bare := b.repository(s, lfstest.WriteToken)
 	b.git(work, "config", "lfs.locksverify", "true")

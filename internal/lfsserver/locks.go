@@ -11,7 +11,6 @@ import (
 	"unicode"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
-	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/locks"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
 )

@@ -269,11 +269,11 @@ func TestLockRace(t *testing.T) {
 }
 
 // TestGitLocks: two people with git-lfs.
-func TestGitLocks(t *testing.T) {
-	t.Parallel()
+func TestGitLocks(t *testing.T) { byEachGitLFS(t, gitLocks) }
+
+func gitLocks(t *testing.T, box *gitBox) {
 	a := lfstest.Start(t, assets.SharedStore(t), lfstest.WithConfig(twoWriters))
 	b := replicaOf(t, a)
-	box := newGitBox(t)
 	alice, bare := box.repository(a, lfstest.WriteToken)
 	box.git(alice, "config", "lfs.locksverify", "true")
 	box.git(alice, "lfs", "track", "--lockable", "*.bin")

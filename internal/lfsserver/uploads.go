@@ -11,6 +11,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/policy"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 )
 
