@@ -36,6 +36,9 @@ func (r *LFSRepositoryReconciler) store(ctx context.Context, p *pass) error {
 	}
 	switch {
 	case !allowed:
+		if err := r.switches(ctx, p, store); err != nil {
+			return err
+		}
 		// The same words whether it is there or not: which stores there are is
 		// for those to know who may use them.
 		return &stalledError{v1alpha1.ReasonStoreNotUsable, notUsable(p)}
@@ -92,8 +95,8 @@ func (r *LFSRepositoryReconciler) findStore(ctx context.Context, p *pass) (*v1al
 }
 
 // limits stops at what the store does not allow. Nothing of such a change is
-// taken: what ran before keeps running.
-func (r *LFSRepositoryReconciler) limits(_ context.Context, p *pass) error {
+// taken: what ran before keeps running, but for what stops the whole store.
+func (r *LFSRepositoryReconciler) limits(ctx context.Context, p *pass) error {
 	if p.in.Store == nil {
 		return nil
 	}
@@ -103,6 +106,9 @@ func (r *LFSRepositoryReconciler) limits(_ context.Context, p *pass) error {
 	}
 	if len(found) == 0 {
 		return nil
+	}
+	if err := r.switches(ctx, p, p.in.Store); err != nil {
+		return err
 	}
 	return &stalledError{v1alpha1.ReasonLimitExceeded, strings.Join(found, "; ")}
 }

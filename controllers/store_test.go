@@ -234,6 +234,14 @@ func TestStoreNotUsable(t *testing.T) {
 	if err := w.exists(w.others[0], named(&appsv1.Deployment{}, serverOf(repo).Base+"-lfs")); err != nil {
 		t.Errorf("the server is gone: %v", err)
 	}
+	// But for what stops the whole store.
+	w.changeStore(func(s *v1alpha1.LFSStore) { s.Spec.ReadOnly = true })
+	w.eventually("read-only reaches it", func() string {
+		if !w.server.loadedAt(serverOf(repo)).Policy.ReadOnly {
+			return "not yet"
+		}
+		return ""
+	})
 }
 
 // TestDefaultStorePicked: without a word the newest default is taken, and kept.
@@ -279,11 +287,15 @@ func TestPolicyFollowsStore(t *testing.T) {
 		}
 		return ""
 	})
+	// The server may load its configuration before the CronJob is applied, and a
+	// status that was written meanwhile is no sign of it either.
 	c := &batchv1.CronJob{}
-	w.fetch(c, "models-lfs-gc")
-	if !*c.Spec.Suspend {
-		t.Error("the store stops garbage collection, and the CronJob goes on")
-	}
+	w.eventually("the CronJob stops", func() string {
+		if w.fetch(c, "models-lfs-gc"); !*c.Spec.Suspend {
+			return "it goes on"
+		}
+		return ""
+	})
 	if config := w.server.loadedAt(serverOf(w.get("models"))); !config.GC.Suspended {
 		t.Error("runs that are under way do not hear of it")
 	}
@@ -295,9 +307,12 @@ func TestPolicyFollowsStore(t *testing.T) {
 	}
 	w.changeStore(func(s *v1alpha1.LFSStore) { s.Spec.ReadOnly = false })
 	w.wait("models", v1alpha1.ConditionGarbageCollected, metav1.ConditionUnknown, reasonNeverRan)
-	if w.fetch(c, "models-lfs-gc"); *c.Spec.Suspend {
-		t.Error("the store lets garbage collection run again, and the CronJob does not")
-	}
+	w.eventually("the CronJob goes on", func() string {
+		if w.fetch(c, "models-lfs-gc"); *c.Spec.Suspend {
+			return "it does not"
+		}
+		return ""
+	})
 }
 
 // TestStopReachesRuns: the pod of a run that is under way is made to look at its
@@ -367,8 +382,39 @@ func TestLimitExceeded(t *testing.T) {
 	if kept := w.get("models").Status.Policy.KeepVersions.Value; kept != 10 {
 		t.Errorf("status.policy shows keepVersions %d, and 10 is in force", kept)
 	}
-	w.changeStore(func(s *v1alpha1.LFSStore) { s.Spec.Limits.MaxKeepVersions = ptr.To[int32](20) })
+	// What stops the whole store reaches it all the same, and nothing else does.
+	for _, stop := range []bool{true, false, true} {
+		w.changeStore(func(s *v1alpha1.LFSStore) {
+			s.Spec.ReadOnly = stop
+			s.Spec.GC = &v1alpha1.StoreGC{Suspend: stop}
+			s.Spec.Defaults = &v1alpha1.StoreDefaults{SuffixRules: []string{".store"}}
+		})
+		w.eventually(fmt.Sprintf("read-only is %t", stop), func() string {
+			config := w.server.loadedAt(serverOf(repo))
+			if config.Policy.KeepVersions != 10 || config.Access.AnonymousRead || slices.Contains(config.Policy.SuffixRules, ".store") {
+				t.Fatalf("half a change: %+v", config.Policy)
+			}
+			if config.Policy.ReadOnly != stop || config.GC.Suspended != stop {
+				return "not yet"
+			}
+			return ""
+		})
+	}
+	w.eventually("the CronJob stops", func() string {
+		c := &batchv1.CronJob{}
+		w.fetch(c, "models-lfs-gc")
+		if !*c.Spec.Suspend {
+			return "it goes on"
+		}
+		return ""
+	})
+	w.changeStore(func(s *v1alpha1.LFSStore) {
+		s.Spec.Limits.MaxKeepVersions, s.Spec.ReadOnly, s.Spec.GC = ptr.To[int32](20), false, nil
+	})
 	w.ready("models")
+	if config := w.server.loadedAt(serverOf(repo)); config.Policy.KeepVersions != 11 || config.Policy.ReadOnly {
+		t.Errorf("the change is not taken: %+v", config.Policy)
+	}
 	w.changeStore(func(s *v1alpha1.LFSStore) { s.Spec.Limits.MaxKeepVersions = ptr.To[int32](5) })
 	w.wait("models", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonLimitExceeded)
 }

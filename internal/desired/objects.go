@@ -31,7 +31,7 @@ func Objects(in Inputs) (Set, error) {
 	}
 	at := in.Server()
 	set := Set{
-		Base:            []runtime.ApplyConfiguration{configMap(in, at, ComponentServer, rendered), serviceAccount(in, at, ComponentServer)},
+		Base:            []runtime.ApplyConfiguration{ServerConfigMap(in, rendered), serviceAccount(in, at, ComponentServer)},
 		Rest:            []runtime.ApplyConfiguration{service(in), podDisruptionBudget(in)},
 		Workloads:       []runtime.ApplyConfiguration{deployment(in), cronJob(in)},
 		ConfigHash:      serverconfig.Hash(rendered),
