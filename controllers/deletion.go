@@ -76,6 +76,9 @@ func (r *LFSRepositoryReconciler) mustRetain(ctx context.Context, p *pass) (stri
 		}
 	}
 	at := p.in.Server()
+	if !r.Watched(at.Namespace) {
+		return "the operator does not look after the namespace that the server runs in", nil
+	}
 	probe := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: at.Namespace, Name: desired.PurgeJobName(at.Base) + "-probe"}}
 	switch err := r.Create(ctx, probe, client.DryRunAll); {
 	case apply.IsTerminating(err) && p.in.Apart():
