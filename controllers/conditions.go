@@ -62,6 +62,7 @@ func conclude(p *pass, end error) {
 		v1alpha1.ConditionHistoryReadable:   historyReadable,
 		v1alpha1.ConditionGarbageCollected:  garbageCollected,
 		v1alpha1.ConditionWithinQuota:       withinQuota,
+		v1alpha1.ConditionAdopted:           adopted,
 	} {
 		v := p.held(kind)
 		if v == nil || p.repo.Spec.Suspend {
@@ -81,7 +82,7 @@ func order(kind string) int {
 		v1alpha1.ConditionServerAvailable, v1alpha1.ConditionStoreReady,
 		v1alpha1.ConditionStoreSessionValid, v1alpha1.ConditionAccessReady,
 		v1alpha1.ConditionHistoryReadable, v1alpha1.ConditionGarbageCollected,
-		v1alpha1.ConditionQuarantineTooShort, v1alpha1.ConditionWithinQuota,
+		v1alpha1.ConditionQuarantineTooShort, v1alpha1.ConditionWithinQuota, v1alpha1.ConditionAdopted,
 		v1alpha1.ConditionFieldsSupported,
 	}, kind)
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -129,21 +128,6 @@ func TestRefusedConfiguration(t *testing.T) {
 }
 
 func TestUnsupportedFields(t *testing.T) {
-	t.Run("blocking", func(t *testing.T) {
-		w := newWorld(t)
-		w.create("models", func(r *v1alpha1.LFSRepository) { r.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Prefix: "old/"} })
-		repo := w.wait("models", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonFieldNotSupported)
-		if !conditionTrue(repo, v1alpha1.ConditionStalled) || !strings.Contains(describe(repo), "spec.adoptFrom") {
-			t.Errorf("want Stalled and a message that names spec.adoptFrom: %s", describe(repo))
-		}
-		w.settled()
-		err := w.c.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: "models-lfs"}, &appsv1.Deployment{})
-		if err == nil {
-			t.Error("a Deployment was made all the same")
-		}
-		w.create("another", func(*v1alpha1.LFSRepository) {}) // the remedy: a new one without
-		w.ready("another")
-	})
 	t.Run("other", func(t *testing.T) {
 		w := newWorld(t)
 		w.create("models", func(r *v1alpha1.LFSRepository) {

@@ -90,6 +90,7 @@ func (r *LFSRepositoryReconciler) steps(p *pass) []step {
 		{"observe", r.observe},
 		{"poll", r.poll},
 		{"nudge", r.nudge},
+		{"adopt", r.adopt},
 		{"replaceSecrets", r.replaceSecrets},
 		{"checkHistory", r.checkHistory},
 		{"runGC", r.runGC},

@@ -246,10 +246,10 @@ func TestDeleteChangedToRetain(t *testing.T) {
 func TestDeleteBeforePlaced(t *testing.T) {
 	w := newWorld(t)
 	w.create("models", withDelete, func(r *v1alpha1.LFSRepository) {
-		r.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Prefix: "old/"}
+		r.Spec.Storage, r.Spec.Bucket, r.Spec.StoreRef = nil, "", &v1alpha1.StoreReference{Name: "nowhere"}
 		r.Finalizers = []string{v1alpha1.FinalizerData}
 	})
-	repo := w.wait("models", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonFieldNotSupported)
+	repo := w.wait("models", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonStoreNotUsable)
 	if err := w.c.Delete(t.Context(), repo); err != nil {
 		t.Fatal(err)
 	}

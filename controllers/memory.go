@@ -36,6 +36,8 @@ type remembered struct {
 	nextCheck     time.Time
 	// usageWritten is when status.usage was last written.
 	usageWritten time.Time
+	// adoptionWritten is when an adoption under way was last written.
+	adoptionWritten time.Time
 	// events last sent, by condition.
 	events map[string]string
 	// nudged is the configuration that a pod was last made to look at.

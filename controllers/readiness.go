@@ -15,7 +15,7 @@ import (
 // readiness answers "why is it not ready": the first that has an answer decides.
 func readiness(p *pass, end error) *verdict {
 	for _, why := range []func(*pass, error) *verdict{
-		stopped, failed, obstructed, suspended, starting, unanswered, pending, storeNotReady,
+		stopped, failed, obstructed, suspended, starting, unanswered, pending, awaitsAdoption, storeNotReady,
 	} {
 		if v := why(p, end); v != nil {
 			return v
@@ -135,6 +135,7 @@ func pending(p *pass, _ error) *verdict {
 var curable = map[string]bool{
 	serverstatus.ReasonChecking:              true,
 	serverstatus.ReasonStoreUnreachable:      true,
+	serverstatus.ReasonAdopting:              true,
 	serverstatus.ReasonSigningKeysMissing:    true,
 	serverstatus.ReasonSigningKeysMismatched: true,
 }

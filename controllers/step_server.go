@@ -41,6 +41,7 @@ type serverView struct {
 	gc      *serverstatus.GCReport
 	// gcRequest is the newest that any of them knows.
 	gcRequest *serverstatus.GCRequest
+	adoption  *serverstatus.AdoptionReport
 }
 
 // poll tells the poller whom to ask, and reads what they said last.
@@ -58,6 +59,7 @@ func (r *LFSRepositoryReconciler) poll(_ context.Context, p *pass) error {
 	r.Poller.Want(p.key(), wish)
 	p.server = view(wish.Targets, p.ofReady(r.Poller.Answers(p.key())), p.set.ConfigHash)
 	p.report()
+	r.reportAdoption(p)
 	return nil
 }
 
@@ -134,6 +136,9 @@ func view(targets []poll.Target, answers []poll.Answer, wantHash string) serverV
 		}
 		if s.GC != nil && (v.gc == nil || s.GC.FinishedAt.After(v.gc.FinishedAt)) {
 			v.gc = s.GC
+		}
+		if s.Adoption != nil && (v.adoption == nil || s.Adoption.UpdatedAt.After(v.adoption.UpdatedAt)) {
+			v.adoption = s.Adoption
 		}
 		if s.GCRequest != nil && (v.gcRequest == nil || s.GCRequest.RequestedAt.After(v.gcRequest.RequestedAt)) {
 			v.gcRequest = s.GCRequest

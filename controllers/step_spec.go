@@ -57,11 +57,7 @@ func resolveLocation(repo *v1alpha1.LFSRepository, store *v1alpha1.LFSStore) *v1
 		location := store.Place(repo)
 		return &location
 	}
-	prefix := repo.Spec.Prefix
-	if prefix == "" {
-		prefix = v1alpha1.Expand(v1alpha1.DefaultPrefixTemplate, repo.Namespace, repo.Name, repo.UID)
-	}
-	return &v1alpha1.Location{Endpoint: repo.Spec.Storage.Endpoint, Bucket: repo.Spec.Bucket, Prefix: prefix}
+	return &v1alpha1.Location{Endpoint: repo.Spec.Storage.Endpoint, Bucket: repo.Spec.Bucket, Prefix: repo.OwnPrefix()}
 }
 
 // persisted ends the pass when status holds something new that the next steps

@@ -36,6 +36,9 @@ const (
 	// ConditionQuarantineTooShort: garbage collection deletes, and gc.quarantine does
 	// not cover a push that is under way. Present only while true.
 	ConditionQuarantineTooShort = "QuarantineTooShort"
+	// ConditionAdopted: the objects of spec.adoptFrom are proven and in their place.
+	// Absent without it.
+	ConditionAdopted = "Adopted"
 	// ConditionFieldsSupported: False when the spec asks for what this version
 	// of the operator does not do yet; the message lists the fields.
 	ConditionFieldsSupported = "FieldsSupported"
@@ -80,6 +83,12 @@ const (
 	// ReasonQuotaUsed: so much of the quota is used that uploads are refused, all
 	// but small ones at least.
 	ReasonQuotaUsed = "QuotaUsed"
+	// ReasonAdopting: objects are being taken over.
+	ReasonAdopting = "Adopting"
+	// ReasonAdopted: all of them are in their place.
+	ReasonAdopted = "Adopted"
+	// ReasonWrongContent: some are not what their name says, and are not served.
+	ReasonWrongContent = "WrongContent"
 )
 
 // AudiencePrefix begins the audience of tokens that are made for LFSRepositories,
@@ -90,6 +99,9 @@ const AudiencePrefix = "lfs-operator.dev/"
 const (
 	// AnnotationRunGC starts a garbage collection whenever its value changes.
 	AnnotationRunGC = "lfs-operator.dev/run-gc"
+	// AnnotationRunAdoption adopts once more, what has come to spec.adoptFrom since,
+	// whenever its value changes.
+	AnnotationRunAdoption = "lfs-operator.dev/run-adoption"
 	// AnnotationRotateTokens raises the generation of all tokens whenever its
 	// value changes.
 	AnnotationRotateTokens = "lfs-operator.dev/rotate-tokens"

@@ -38,6 +38,20 @@ func (s *LFSRepositorySpec) AdmitsServiceAccounts() bool {
 	return s.Access != nil && s.Access.Kubernetes != nil
 }
 
+// inPlacePrefix is the prefix of another repository that this one takes over, empty
+// for none.
+func (s *LFSRepositorySpec) inPlacePrefix() string {
+	if s.AdoptFrom == nil || s.AdoptFrom.Method != AdoptInPlace {
+		return ""
+	}
+	return s.AdoptFrom.Prefix
+}
+
+// OwnPrefix is the prefix of a repository with storage of its own.
+func (r *LFSRepository) OwnPrefix() string {
+	return orElse(orElse(r.Spec.inPlacePrefix(), r.Spec.Prefix), Expand(DefaultPrefixTemplate, r.Namespace, r.Name, r.UID))
+}
+
 // UnsupportedField is a field of a spec that this version of the operator takes
 // but does not bring to life.
 //
@@ -64,8 +78,6 @@ func (s *LFSRepositorySpec) UnsupportedFields() []UnsupportedField {
 		}
 	}
 	const without = "the repository works as if it were left out"
-
-	check(s.AdoptFrom != nil, true, "spec.adoptFrom", "leave it out in a new LFSRepository, and push the objects again")
 
 	check(s.Storage == nil && s.Access.jwtSecrets(), false, "spec.access.jwt.issuers[].keySecretRef and caSecretRef",
 		"such issuers are not trusted, because the server of an LFSStore's repository runs where these Secrets are not; name an issuer by url alone")

@@ -37,12 +37,11 @@ func TestUnsupportedFields(t *testing.T) {
 			want: []string{"spec.access.jwt.issuers[].keySecretRef and caSecretRef"},
 		},
 		"proxy": {spec: own(func(s *LFSRepositorySpec) { s.Transfer = TransferProxy })},
-		"adoption and all that only waits": {
+		"all that only waits": {
 			spec: own(func(s *LFSRepositorySpec) {
 				s.AdoptFrom = &AdoptFrom{Prefix: "old/"}
 				s.Exposure = &Exposure{HTTPRoute: &HTTPRouteExposure{}, Ingress: &IngressExposure{}}
 			}),
-			wantBlocking: []string{"spec.adoptFrom"},
 			want: []string{
 				"spec.exposure.httpRoute", "spec.exposure.ingress",
 			},

@@ -83,10 +83,29 @@ func (s *LFSStore) Place(repo *LFSRepository) Location {
 	return Location{
 		Endpoint:        s.Spec.Endpoint,
 		Bucket:          bucket,
-		Prefix:          Expand(template, repo.Namespace, repo.Name, repo.UID),
+		Prefix:          orElse(repo.Spec.inPlacePrefix(), Expand(template, repo.Namespace, repo.Name, repo.UID)),
 		Store:           s.Name,
 		ServerNamespace: s.Spec.ServerNamespace,
 	}
+}
+
+// AllowsAdoption is true when the administrator lets a repository whose own bucket
+// that is take over what its spec names.
+func (s *LFSStore) AllowsAdoption(repo *LFSRepository, own string) bool {
+	from := repo.Spec.AdoptFrom
+	for _, a := range s.Spec.Adoptions {
+		if a.Namespace == repo.Namespace && orElse(a.Bucket, own) == orElse(from.Bucket, own) && strings.HasPrefix(from.Prefix, a.Prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
 }
 
 // OwnBucket is the bucket of a repository that names none.

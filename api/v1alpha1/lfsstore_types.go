@@ -136,6 +136,12 @@ type LFSStoreSpec struct {
 	// allowedNamespaces may use the store. Left out: none.
 	// +optional
 	AllowedNamespaces *AllowedNamespaces `json:"allowedNamespaces,omitempty"`
+	// adoptions are what repositories may take over by adoptFrom. Left out: nothing,
+	// because a key that reads the whole store would read anybody's objects.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Adoptions []Adoption `json:"adoptions,omitempty"`
 	// defaults apply where a repository leaves a field out, before the built-in ones.
 	// +optional
 	Defaults *StoreDefaults `json:"defaults,omitempty"`
@@ -156,6 +162,26 @@ type LFSStoreSpec struct {
 	// gc holds what concerns garbage collection in the whole store.
 	// +optional
 	GC *StoreGC `json:"gc,omitempty"`
+}
+
+// Adoption lets the LFSRepositories of a namespace take objects over.
+type Adoption struct {
+	// namespace whose LFSRepositories may.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+	// bucket that the objects lie in. Left out: the LFSRepository's own.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Bucket string `json:"bucket,omitempty"`
+	// prefix under which they lie, ending in "/"; also any prefix below it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^([A-Za-z0-9!_.*()-]+/)+$')`,message="must end with / and not begin with it, of letters, digits and -_.!*() between single slashes, for example team-a/models/"
+	Prefix string `json:"prefix,omitempty"`
 }
 
 // AllowedNamespaces says which namespaces may use a store.

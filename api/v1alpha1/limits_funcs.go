@@ -38,6 +38,7 @@ func (s *LFSStore) Exceeds(repo *LFSRepository, policy EffectivePolicy) []Excess
 		c.add("spec.server.resources", "set", "none", "leave it out; the LFSStore says what its servers get")
 	}
 	c.keys(repo)
+	c.adoption(s, repo)
 	limits := s.Spec.Limits
 	if limits == nil {
 		return c.found
@@ -74,6 +75,20 @@ func (c *excesses) bucket(s *LFSStore, repo *LFSRepository) {
 	case len(own) < minBucketName || len(own) > maxBucketName:
 		c.add("spec.bucket", own+" (left to the LFSStore's template)", "names of 3 to 63 characters",
 			"name one of the store's buckets in a new LFSRepository, or use shorter names")
+	}
+}
+
+// adoption: a store's key reads everybody's objects, so the administrator says who
+// may have whose.
+func (c *excesses) adoption(s *LFSStore, repo *LFSRepository) {
+	from := repo.Spec.AdoptFrom
+	if from == nil {
+		return
+	}
+	own := orElse(repo.Spec.Bucket, s.OwnBucket(repo.Namespace, repo.Name, repo.UID))
+	if !s.AllowsAdoption(repo, own) {
+		c.add("spec.adoptFrom", fmt.Sprintf("prefix %q of bucket %q", from.Prefix, orElse(from.Bucket, own)), "what its adoptions list for the namespace",
+			"ask the administrator of the LFSStore to list it, or leave it out in a new LFSRepository")
 	}
 }
 

@@ -105,6 +105,8 @@ const (
 )
 
 // AdoptFrom names objects to take over, each proven before it counts.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.bucket) || !has(self.method) || self.method != 'InPlace'`,message="must be left out where method is InPlace: objects are adopted in place in the LFSRepository's own bucket",reason=FieldValueForbidden,fieldPath=".bucket"
 type AdoptFrom struct {
 	// prefix in the bucket under which the objects lie, ending in "/".
 	// +required
@@ -113,4 +115,25 @@ type AdoptFrom struct {
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^([A-Za-z0-9!_.*()-]+/)+$')`,message="must end with / and not begin with it, of letters, digits and -_.!*() between single slashes, for example team-a/models/"
 	// +kubebuilder:validation:XValidation:rule=`!self.split('/').exists(part, part == '.' || part == '..')`,message="must not hold . or .. as a part: name the full prefix"
 	Prefix string `json:"prefix,omitempty"`
+	// bucket in the same store that they lie in. Left out: the LFSRepository's own.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$') && !self.contains('..') && !self.matches('^[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+$')`,message="must be a bucket name as S3 takes it: 3 to 63 lower-case letters, digits, - and ., for example team-a-models"
+	Bucket string `json:"bucket,omitempty"`
+	// method is Copy (built-in), which leaves the objects where they are, or
+	// InPlace: the LFSRepository takes the prefix over that another one had, which
+	// is gone. Nothing is served before all objects are proven.
+	// +optional
+	Method AdoptMethod `json:"method,omitempty"`
 }
+
+// AdoptMethod says how objects are taken over.
+// +kubebuilder:validation:Enum=Copy;InPlace
+type AdoptMethod string
+
+// The methods of adoption.
+const (
+	AdoptCopy    AdoptMethod = "Copy"
+	AdoptInPlace AdoptMethod = "InPlace"
+)

@@ -33,6 +33,7 @@ func commands() []command {
 		{"gc", "ask about garbage collection: explain, undelete, report", askGC},
 		{"sessions", "make sessions with an object store for its servers", issueSessions},
 		{"probe", "try what an object store can do", probeStore},
+		{"adopt", "take over objects that lie in the bucket already", adoptObjects},
 		{"purge", "delete everything that a deleted repository left", purgeData},
 		{"version", "print the version", printVersion},
 	}

@@ -32,6 +32,9 @@ func CheckJobName(repository, what string) string {
 // PurgeJobName names the Job that deletes the data of a deleted repository.
 func PurgeJobName(repository string) string { return repository + "-lfs-purge" }
 
+// AdoptJobName names the Job that takes objects over, once for each request.
+func AdoptJobName(base, request string) string { return base + "-lfs-adopt-" + shortHash(request) }
+
 // SweepJobName names the Job that follows a scan where the server runs.
 func SweepJobName(base, run string) string { return base + "-lfs-sweep-" + shortHash(run) }
 
@@ -70,6 +73,7 @@ const (
 	ComponentSweep  = "sweep"
 	ComponentCheck  = "history-check"
 	ComponentPurge  = "purge"
+	ComponentAdopt  = "adopt"
 	ComponentAccess = "access"
 	ComponentProbe  = "probe"
 	// ComponentSessions is the issuer of sessions of a store.
@@ -82,6 +86,7 @@ const (
 	ContainerScan   = "scan"
 	ContainerSweep  = "sweep"
 	ContainerPurge  = "purge"
+	ContainerAdopt  = "adopt"
 	ContainerProbe  = "probe"
 
 	ContainerSessions = "sessions"

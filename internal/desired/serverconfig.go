@@ -30,6 +30,7 @@ func ServerConfig(in Inputs) *serverconfig.Config {
 		ScanTokenHash:   serverconfig.TokenHash(in.Credentials.ScanToken),
 		History:         history,
 		GC:              gcConfig(in),
+		AdoptFrom:       adoptConfig(in),
 	}
 	for _, key := range in.Credentials.SigningKeys {
 		config.SigningKeys = append(config.SigningKeys, serverconfig.SigningKey{

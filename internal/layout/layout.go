@@ -83,6 +83,18 @@ func (p Prefix) GCReport() string { return string(p) + metaDir + "gc/report.json
 // GCRequest is the key of the last request to run garbage collection.
 func (p Prefix) GCRequest() string { return string(p) + metaDir + "gc/request.json" }
 
+// AdoptionReport is the key of what the last adoption has found.
+func (p Prefix) AdoptionReport() string { return string(p) + metaDir + "adoption/report.json" }
+
+// AdoptedWrong is where an adoption in place moves an object that is not what its
+// name says: out of the way of everybody who reads, and not away.
+func (p Prefix) AdoptedWrong(oid, found string) string {
+	return p.AllAdoptedWrong() + oid + "-is-" + found
+}
+
+// AllAdoptedWrong is the prefix of all such objects.
+func (p Prefix) AllAdoptedWrong() string { return string(p) + metaDir + "adoption/wrong/" }
+
 // HistoryCheck is the key of the last answer to "can the history be read".
 func (p Prefix) HistoryCheck() string { return string(p) + metaDir + "history-check.json" }
 

@@ -76,7 +76,8 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 			Generation: snap.config.Repository.Generation, Hash: snap.hash, Error: *s.reloadError.Load(),
 		},
 		Store: st.Store, Usage: s.usage.Last(), History: st.History, GC: st.GC, GCRequest: st.GCRequest,
-		Access: snap.auth.Problems(), Draining: s.draining.Load(),
+		Adoption: st.Adoption,
+		Access:   snap.auth.Problems(), Draining: s.draining.Load(),
 	}
 	if st.Location != snap.target.Location && st.Location != "" {
 		out.Store = serverstatus.Store{Reason: serverstatus.ReasonChecking,

@@ -22,6 +22,9 @@ type gcGuard struct {
 	index  *index.Guard
 }
 
+// NewGCGuard is the guard of whoever writes to final keys beside the server.
+func NewGCGuard(b objectstore.Bucket, p layout.Prefix) batch.Guard { return newGCGuard(b, p) }
+
 func newGCGuard(b objectstore.Bucket, p layout.Prefix) *gcGuard {
 	return &gcGuard{bucket: b, prefix: p, index: index.NewGuard(b, p)}
 }

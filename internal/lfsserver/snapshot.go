@@ -108,7 +108,7 @@ func newTarget(s *snapshot, problem *monitor.Problem) *monitor.Target {
 	t := &monitor.Target{
 		Location: fmt.Sprintf("%s|%s|%s|%s", st.Endpoint, st.Bucket, st.Prefix, r.UID),
 		Problem:  problem, Prefix: s.prefix, Storage: st,
-		Owner: objectstore.Owner{UID: r.UID, Namespace: r.Namespace, Name: r.Name},
+		Owner: objectstore.Owner{UID: r.UID, Namespace: r.Namespace, Name: r.Name}, Adopts: s.config.AdoptFrom != nil,
 	}
 	if s.store != nil {
 		t.Store, t.Signer, t.Revision = s.store.bucket, s.store.signer, s.store.revision+r.UID

@@ -103,6 +103,8 @@ type Config struct {
 	HistoryRevision string `json:"historyRevision,omitempty"`
 	// GC says how garbage collection runs.
 	GC GC `json:"gc"`
+	// AdoptFrom names objects to take over, where set.
+	AdoptFrom *AdoptFrom `json:"adoptFrom,omitempty"`
 	// AuditDisabled switches the audit log off.
 	AuditDisabled bool `json:"auditDisabled,omitempty"`
 }
@@ -141,6 +143,14 @@ type Storage struct {
 	// MaxPutBytes is the largest object that the store, or what stands before it,
 	// takes in one PUT; 0 for S3's own limit of 5 GiB.
 	MaxPutBytes int64 `json:"maxPutBytes,omitempty"`
+}
+
+// AdoptFrom is where objects lie that are to be taken over.
+type AdoptFrom struct {
+	// Bucket in the same store, and the prefix there. A prefix that is the
+	// repository's own is taken over in place.
+	Bucket string `json:"bucket"`
+	Prefix string `json:"prefix"`
 }
 
 // Endpoint pairs a host that clients use with the store as those clients reach it.

@@ -30,6 +30,8 @@ type Status struct {
 	GC *GCReport `json:"gc,omitempty"`
 	// GCRequest is absent until somebody has asked for a run.
 	GCRequest *GCRequest `json:"gcRequest,omitempty"`
+	// Adoption is absent until one has begun.
+	Adoption *AdoptionReport `json:"adoption,omitempty"`
 	// Access lists what keeps identities from being verified; absent while all
 	// is well.
 	Access []AccessProblem `json:"access,omitempty"`
@@ -75,6 +77,7 @@ const (
 	ReasonBucketMissing         = "BucketMissing"
 	ReasonPrefixInUse           = "PrefixInUse"
 	ReasonPrefixNotOurs         = "PrefixNotOurs"
+	ReasonAdopting              = "Adopting"
 	ReasonStoreIncapable        = "StoreIncapable"
 	ReasonSigningKeysMissing    = "SigningKeysMissing"
 	ReasonSigningKeysMismatched = "SigningKeysMismatched"

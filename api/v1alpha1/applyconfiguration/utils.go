@@ -22,6 +22,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AccessTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AdoptFrom"):
 		return &apiv1alpha1.AdoptFromApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Adoption"):
+		return &apiv1alpha1.AdoptionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AdoptionStatus"):
+		return &apiv1alpha1.AdoptionStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AllowedNamespaces"):
 		return &apiv1alpha1.AllowedNamespacesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Autoscaling"):
@@ -124,6 +128,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.StoreSessionsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Usage"):
 		return &apiv1alpha1.UsageApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WrongObject"):
+		return &apiv1alpha1.WrongObjectApplyConfiguration{}
 
 	}
 	return nil

@@ -35,6 +35,9 @@ func (r *run) owner(ctx context.Context) error {
 		return stop("PrefixInUse", "the prefix belongs to LFSRepository %s/%s with another uid; nothing was read or written",
 			owner.Namespace, owner.Name)
 	}
+	if owner.Adopting != nil {
+		return stop("Adopting", "the objects under the prefix are being proven: wait until the adoption has ended")
+	}
 	return nil
 }
 

@@ -102,9 +102,12 @@ func explain(t *Target, err error) *Problem {
 		return &Problem{serverstatus.ReasonPrefixInUse, fmt.Sprintf(
 			"Prefix %q of bucket %q belongs to LFSRepository %s/%s (uid %s). Choose another bucket or prefix.",
 			s.Prefix, s.Bucket, other.Owner.Namespace, other.Owner.Name, other.Owner.UID)}
+	case errors.Is(err, objectstore.ErrAdopting):
+		return &Problem{serverstatus.ReasonAdopting, fmt.Sprintf(
+			"The objects under prefix %q of bucket %q are being proven; they are served when that is done.", s.Prefix, s.Bucket)}
 	case errors.Is(err, objectstore.ErrForeignObjects):
 		return &Problem{serverstatus.ReasonPrefixNotOurs, fmt.Sprintf(
-			"Prefix %q of bucket %q holds objects that no repository has claimed (%v). Choose an empty prefix, or adopt it.",
+			"Prefix %q of bucket %q holds objects that no repository has claimed (%v). Choose an empty prefix; what lies here can be adopted into it by spec.adoptFrom of a new LFSRepository.",
 			s.Prefix, s.Bucket, err)}
 	case errors.Is(err, objectstore.ErrBucketMissing):
 		return &Problem{serverstatus.ReasonBucketMissing, fmt.Sprintf(

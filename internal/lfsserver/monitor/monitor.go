@@ -41,6 +41,8 @@ type State struct {
 	History *serverstatus.HistoryCheck
 	// GCRequest is the last request for a run, nil where nobody has asked.
 	GCRequest *serverstatus.GCRequest
+	// Adoption is how far one has come, nil without.
+	Adoption *serverstatus.AdoptionReport
 }
 
 // Serves is true when requests about this location can be served.
@@ -112,10 +114,13 @@ func (m *Monitor) look(ctx context.Context) {
 		return // what was found is our own end
 	}
 	old := m.state.Load()
-	next.GC, next.History, next.GCRequest = old.GC, old.History, old.GCRequest
+	next.GC, next.History, next.GCRequest, next.Adoption = old.GC, old.History, old.GCRequest, old.Adoption
 	if next.Store.Reason == "" {
 		next.Store = serverstatus.Store{Ready: true, Reason: serverstatus.ReasonStoreReady}
 		m.reports.read(lctx, t, next)
+	}
+	if t.Adopts && (next.Store.Ready || next.Store.Reason == serverstatus.ReasonAdopting) {
+		m.reports.readAdoption(lctx, t, next)
 	}
 	if m.probed == t.Revision {
 		next.Store.Capabilities = m.capabilities

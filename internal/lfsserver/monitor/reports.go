@@ -15,6 +15,7 @@ import (
 type reports struct {
 	revision               string
 	gc, history, gcRequest string // ETags
+	adoption               string
 }
 
 // read puts the newest reports into the state. One that cannot be read now is
@@ -26,6 +27,14 @@ func (r *reports) read(ctx context.Context, t *Target, into *State) {
 	into.GC = readJSON(ctx, t.Store, t.Prefix.GCReport(), &r.gc, into.GC)
 	into.GCRequest = readJSON(ctx, t.Store, t.Prefix.GCRequest(), &r.gcRequest, into.GCRequest)
 	into.History = readJSON(ctx, t.Store, t.Prefix.HistoryCheck(), &r.history, into.History)
+}
+
+// readAdoption is for repositories that adopt: while they do, and afterwards.
+func (r *reports) readAdoption(ctx context.Context, t *Target, into *State) {
+	if r.revision != t.Revision {
+		*r = reports{revision: t.Revision}
+	}
+	into.Adoption = readJSON(ctx, t.Store, t.Prefix.AdoptionReport(), &r.adoption, into.Adoption)
 }
 
 func readJSON[T any](ctx context.Context, b objectstore.Bucket, key string, etag *string, old *T) *T {

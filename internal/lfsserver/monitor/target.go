@@ -35,4 +35,6 @@ type Target struct {
 	Prefix  layout.Prefix
 	Owner   objectstore.Owner
 	Storage serverconfig.Storage
+	// Adopts is true where there may be an adoption to report.
+	Adopts bool
 }

@@ -24,7 +24,23 @@ type Owner struct {
 	Namespace string    `json:"namespace"`
 	Name      string    `json:"name"`
 	ClaimedAt time.Time `json:"claimedAt"`
+	// Adopting is set while the objects that another repository left here are being
+	// proven. Nothing is served meanwhile.
+	Adopting *Adopting `json:"adopting,omitempty"`
 }
+
+// Adopting is an adoption in place under way.
+type Adopting struct {
+	// Run that may change what lies here until Until, by the store's clock. No
+	// other may, and the run itself may not do so later.
+	Run   string    `json:"run"`
+	Until time.Time `json:"until"`
+	// From is whose the prefix was, for people: namespace/name (uid).
+	From string `json:"from"`
+}
+
+// ErrAdopting: the prefix is ours, and what lies there is not proven yet.
+var ErrAdopting = errors.New("the objects under the prefix are being proven")
 
 // OwnedByOtherError: another repository has claimed the prefix.
 type OwnedByOtherError struct{ Owner Owner }
@@ -68,26 +84,38 @@ func Claim(ctx context.Context, b Bucket, prefix layout.Prefix, me Owner, knownE
 
 // readClaim reads the owner object and compares it with us.
 func readClaim(ctx context.Context, b Bucket, prefix layout.Prefix, me Owner, knownETag string) (string, error) {
-	body, info, err := b.Get(ctx, prefix.Owner(), knownETag)
-	if errors.Is(err, ErrNotModified) {
+	owner, info, err := ReadOwner(ctx, b, prefix, knownETag)
+	switch {
+	case errors.Is(err, ErrNotModified):
 		return knownETag, nil
-	}
-	if err != nil {
+	case err != nil:
 		return "", err
+	case owner.UID != me.UID:
+		return "", &OwnedByOtherError{Owner: owner}
+	case owner.Adopting != nil:
+		return "", ErrAdopting
+	}
+	return info.ETag, nil
+}
+
+// ReadOwner says whose prefix it is: ErrNotFound where nobody's, ErrForeignObjects
+// where something else stands in the place of the owner object. A knownETag is that
+// of Bucket.Get.
+func ReadOwner(ctx context.Context, b Bucket, prefix layout.Prefix, knownETag string) (Owner, Info, error) {
+	var owner Owner
+	body, info, err := b.Get(ctx, prefix.Owner(), knownETag)
+	if err != nil {
+		return owner, info, err
 	}
 	defer body.Close()
 	raw, err := io.ReadAll(io.LimitReader(body, 64<<10))
 	if err != nil {
-		return "", fault("get", prefix.Owner(), err)
+		return owner, info, fault("get", prefix.Owner(), err)
 	}
-	var owner Owner
 	if err := json.Unmarshal(raw, &owner); err != nil || owner.UID == "" {
-		return "", fmt.Errorf("%w: %s is not an owner object", ErrForeignObjects, prefix.Owner())
+		return owner, info, fmt.Errorf("%w: %s is not an owner object", ErrForeignObjects, prefix.Owner())
 	}
-	if owner.UID != me.UID {
-		return "", &OwnedByOtherError{Owner: owner}
-	}
-	return info.ETag, nil
+	return owner, info, nil
 }
 
 // onlyOwnObjects returns ErrForeignObjects when anything lies under the prefix.

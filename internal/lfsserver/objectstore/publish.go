@@ -93,13 +93,23 @@ const proofBuffer = 256 << 10
 // prove reads an object back. No store tells the SHA-256 of an object that was
 // put together of parts.
 func (p Publisher) prove(ctx context.Context, oid string, want Info) error {
-	body, got, err := p.store.Get(ctx, want.Key, "")
+	sum, err := ContentSHA256(ctx, p.store, want)
+	if err == nil && sum != oid {
+		return fmt.Errorf("%w: its SHA-256 is %s", ErrWrongContent, sum)
+	}
+	return err
+}
+
+// ContentSHA256 reads an object that is still as want says (Key, Size in bytes and
+// ETag) and returns the hex SHA-256 of its content.
+func ContentSHA256(ctx context.Context, b Bucket, want Info) (string, error) {
+	body, got, err := b.Get(ctx, want.Key, "")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer body.Close()
 	if got.ETag != want.ETag || got.Size != want.Size {
-		return fault("prove", want.Key, errors.New("it changed while it was read"))
+		return "", fault("prove", want.Key, errors.New("it changed while it was read"))
 	}
 	h := sha256.New()
 	n, err := io.CopyBuffer(h, body, make([]byte, proofBuffer))
@@ -107,10 +117,25 @@ func (p Publisher) prove(ctx context.Context, oid string, want Info) error {
 		err = io.ErrUnexpectedEOF // the connection's fault, not the content's
 	}
 	if err != nil {
-		return fault("prove", want.Key, err)
+		return "", fault("prove", want.Key, err)
 	}
-	if sum := hex.EncodeToString(h.Sum(nil)); sum != oid {
-		return fmt.Errorf("%w: its SHA-256 is %s", ErrWrongContent, sum)
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// MoveAside copies an object as it was seen to another key of the bucket, which is
+// no final one, whatever its size. It stays where it is as well.
+func (p Publisher) MoveAside(ctx context.Context, src Info, key string) error {
+	if src.Size <= p.copyLimit {
+		return p.store.Copy(ctx, src.Key, src.ETag, key)
+	}
+	id, err := p.store.Create(ctx, key)
+	if err != nil {
+		return err
+	}
+	always := Steps{Gate: func(context.Context) error { return nil }}
+	if err := p.copyInto(ctx, key, id, src, always); err != nil {
+		_ = p.store.Abort(context.WithoutCancel(ctx), key, id)
+		return err
 	}
 	return nil
 }

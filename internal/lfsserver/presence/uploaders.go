@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 )
 
@@ -70,4 +71,11 @@ func (a *Absence) write(ctx context.Context, was uploaders, now time.Time) error
 	_, err = a.bucket.Put(ctx, a.prefix.Uploaders(), bytes.NewReader(text), int64(len(text)),
 		objectstore.Condition{IfMatch: was.etag, IfAbsent: was.etag == ""})
 	return err
+}
+
+// LastSeen is when a server that hands out links was last heard of, by the store's
+// clock; zero for never.
+func LastSeen(ctx context.Context, b objectstore.Bucket, prefix layout.Prefix) (time.Time, error) {
+	u, _, err := NewAbsence(b, prefix).read(ctx)
+	return u.last(""), err
 }

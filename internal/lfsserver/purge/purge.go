@@ -4,10 +4,8 @@ package purge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -35,7 +33,7 @@ type Report struct {
 // nobody else can claim the prefix before it is empty. In a versioned bucket the
 // versions stay, for as long as the bucket's own rules keep them.
 func Run(ctx context.Context, b objectstore.Bucket, prefix layout.Prefix, uid string) (Report, error) {
-	owner, err := readOwner(ctx, b, prefix)
+	owner, _, err := objectstore.ReadOwner(ctx, b, prefix, "")
 	switch {
 	case errors.Is(err, objectstore.ErrNotFound):
 		return Report{Nothing: "the prefix was never claimed"}, nil
@@ -45,6 +43,9 @@ func Run(ctx context.Context, b objectstore.Bucket, prefix layout.Prefix, uid st
 		return Report{}, fmt.Errorf("reading whose prefix it is: %w", err)
 	case owner.UID != uid:
 		return Report{Nothing: fmt.Sprintf("the prefix belongs to LFSRepository %s/%s", owner.Namespace, owner.Name)}, nil
+	}
+	if owner.Adopting != nil {
+		return Report{Nothing: fmt.Sprintf("what lies there was %s's, and its adoption never came to its end", owner.Adopting.From)}, nil
 	}
 	if store, ok := b.(objectstore.Store); ok {
 		// Parts are in no listing: their register says where they are.
@@ -63,19 +64,6 @@ func Run(ctx context.Context, b objectstore.Bucket, prefix layout.Prefix, uid st
 		return Report{Deleted: n}, err
 	}
 	return Report{Deleted: n + 1}, nil
-}
-
-func readOwner(ctx context.Context, b objectstore.Bucket, prefix layout.Prefix) (objectstore.Owner, error) {
-	var owner objectstore.Owner
-	body, _, err := b.Get(ctx, prefix.Owner(), "")
-	if err != nil {
-		return owner, err
-	}
-	defer body.Close()
-	if err := json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&owner); err != nil {
-		return owner, fmt.Errorf("%s is not an owner object: %w", prefix.Owner(), err)
-	}
-	return owner, nil
 }
 
 // deleteAll lists once and deletes as it goes. The first error ends it.

@@ -60,9 +60,59 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.AdoptFrom
   map:
     fields:
+    - name: bucket
+      type:
+        scalar: string
+    - name: method
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.AdoptMethod
     - name: prefix
       type:
         scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.AdoptMethod
+  scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.Adoption
+  map:
+    fields:
+    - name: bucket
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: prefix
+      type:
+        scalar: string
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.AdoptionStatus
+  map:
+    fields:
+    - name: finishedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: ignored
+      type:
+        scalar: numeric
+    - name: objects
+      type:
+        scalar: numeric
+    - name: request
+      type:
+        scalar: string
+    - name: size
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: wrong
+      type:
+        scalar: numeric
+    - name: wrongObjects
+      type:
+        list:
+          elementType:
+            namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.WrongObject
+          elementRelationship: atomic
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.AllowedNamespaces
   map:
     fields:
@@ -538,6 +588,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.LFSRepositoryStatus
   map:
     fields:
+    - name: adoption
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.AdoptionStatus
     - name: conditions
       type:
         list:
@@ -607,6 +660,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: addressingStyle
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.AddressingStyle
+    - name: adoptions
+      type:
+        list:
+          elementType:
+            namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Adoption
+          elementRelationship: atomic
     - name: allowedBuckets
       type:
         list:
@@ -1032,6 +1091,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: objects
       type:
         scalar: numeric
+    - name: size
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.WrongObject
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: sha256
+      type:
+        scalar: string
     - name: size
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity

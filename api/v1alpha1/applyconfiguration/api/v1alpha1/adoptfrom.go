@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/lfs-operator/lfs-operator/api/v1alpha1"
+)
+
 // AdoptFromApplyConfiguration represents a declarative configuration of the AdoptFrom type for use
 // with apply.
 //
@@ -9,6 +13,12 @@ package v1alpha1
 type AdoptFromApplyConfiguration struct {
 	// prefix in the bucket under which the objects lie, ending in "/".
 	Prefix *string `json:"prefix,omitempty"`
+	// bucket in the same store that they lie in. Left out: the LFSRepository's own.
+	Bucket *string `json:"bucket,omitempty"`
+	// method is Copy (built-in), which leaves the objects where they are, or
+	// InPlace: the LFSRepository takes the prefix over that another one had, which
+	// is gone. Nothing is served before all objects are proven.
+	Method *apiv1alpha1.AdoptMethod `json:"method,omitempty"`
 }
 
 // AdoptFromApplyConfiguration constructs a declarative configuration of the AdoptFrom type for use with
@@ -22,5 +32,21 @@ func AdoptFrom() *AdoptFromApplyConfiguration {
 // If called multiple times, the Prefix field is set to the value of the last call.
 func (b *AdoptFromApplyConfiguration) WithPrefix(value string) *AdoptFromApplyConfiguration {
 	b.Prefix = &value
+	return b
+}
+
+// WithBucket sets the Bucket field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Bucket field is set to the value of the last call.
+func (b *AdoptFromApplyConfiguration) WithBucket(value string) *AdoptFromApplyConfiguration {
+	b.Bucket = &value
+	return b
+}
+
+// WithMethod sets the Method field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Method field is set to the value of the last call.
+func (b *AdoptFromApplyConfiguration) WithMethod(value apiv1alpha1.AdoptMethod) *AdoptFromApplyConfiguration {
+	b.Method = &value
 	return b
 }

@@ -35,6 +35,8 @@ type LFSRepositoryStatusApplyConfiguration struct {
 	Usage *UsageApplyConfiguration `json:"usage,omitempty"`
 	// gc is the outcome of the last garbage collection.
 	GC *GCStatusApplyConfiguration `json:"gc,omitempty"`
+	// adoption is how far the last adoption has come.
+	Adoption *AdoptionStatusApplyConfiguration `json:"adoption,omitempty"`
 }
 
 // LFSRepositoryStatusApplyConfiguration constructs a declarative configuration of the LFSRepositoryStatus type for use with
@@ -135,5 +137,13 @@ func (b *LFSRepositoryStatusApplyConfiguration) WithUsage(value *UsageApplyConfi
 // If called multiple times, the GC field is set to the value of the last call.
 func (b *LFSRepositoryStatusApplyConfiguration) WithGC(value *GCStatusApplyConfiguration) *LFSRepositoryStatusApplyConfiguration {
 	b.GC = value
+	return b
+}
+
+// WithAdoption sets the Adoption field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Adoption field is set to the value of the last call.
+func (b *LFSRepositoryStatusApplyConfiguration) WithAdoption(value *AdoptionStatusApplyConfiguration) *LFSRepositoryStatusApplyConfiguration {
+	b.Adoption = value
 	return b
 }

@@ -46,6 +46,9 @@ type LFSStoreSpecApplyConfiguration struct {
 	AllowedBuckets []string `json:"allowedBuckets,omitempty"`
 	// allowedNamespaces may use the store. Left out: none.
 	AllowedNamespaces *AllowedNamespacesApplyConfiguration `json:"allowedNamespaces,omitempty"`
+	// adoptions are what repositories may take over by adoptFrom. Left out: nothing,
+	// because a key that reads the whole store would read anybody's objects.
+	Adoptions []AdoptionApplyConfiguration `json:"adoptions,omitempty"`
 	// defaults apply where a repository leaves a field out, before the built-in ones.
 	Defaults *StoreDefaultsApplyConfiguration `json:"defaults,omitempty"`
 	// limits that repositories must keep.
@@ -178,6 +181,19 @@ func (b *LFSStoreSpecApplyConfiguration) WithAllowedBuckets(values ...string) *L
 // If called multiple times, the AllowedNamespaces field is set to the value of the last call.
 func (b *LFSStoreSpecApplyConfiguration) WithAllowedNamespaces(value *AllowedNamespacesApplyConfiguration) *LFSStoreSpecApplyConfiguration {
 	b.AllowedNamespaces = value
+	return b
+}
+
+// WithAdoptions adds the given value to the Adoptions field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Adoptions field.
+func (b *LFSStoreSpecApplyConfiguration) WithAdoptions(values ...*AdoptionApplyConfiguration) *LFSStoreSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithAdoptions")
+		}
+		b.Adoptions = append(b.Adoptions, *values[i])
+	}
 	return b
 }
 
