@@ -13,6 +13,8 @@ var storesParts = []rigPart{
 	{"rbac", secretVerbs},
 	{"cluster", inCluster},
 	{"sts", stsCommands},
+	{"adopt", adoption},
+	{"deletion", deletion},
 }
 
 // stores measures those parts that are named, or all.
