@@ -13,6 +13,7 @@ import (
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
@@ -52,14 +53,14 @@ type reach struct {
 
 // egress is what the pods of a place need: DNS, and what the configuration names.
 func egress(in Inputs, at Place) []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
-	r := &reach{
-		domain: in.Install.ClusterDomain, namespace: at.Namespace,
-		ports: map[int32]bool{}, addresses: map[netip.AddrPort]bool{}, namespaces: map[string]bool{},
-	}
+	r := newReach(in, at.Namespace)
 	rules := []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{dnsRule()}
 	if at == in.Server() {
 		r.add(in.Location.Endpoint)
 		r.addIdentities(in)
+		if in.sessions() {
+			rules = append(rules, sessionsRule(in.Store))
+		}
 	}
 	if at == in.Tenant() {
 		for _, entry := range in.Repository.Spec.History {
@@ -70,12 +71,33 @@ func egress(in Inputs, at Place) []*networkingv1ac.NetworkPolicyEgressRuleApplyC
 	return append(rules, r.rules()...)
 }
 
+func newReach(in Inputs, namespace string) *reach {
+	return &reach{
+		domain: in.Install.ClusterDomain, namespace: namespace,
+		ports: map[int32]bool{}, addresses: map[netip.AddrPort]bool{}, namespaces: map[string]bool{},
+	}
+}
+
+// issuerEgress is what the issuer of a store's sessions needs: the STS, and the API
+// server, which says whose a token is.
+func issuerEgress(in Inputs) []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
+	r := newReach(in, in.Store.Spec.ServerNamespace)
+	r.add(in.Store.STSEndpoint())
+	r.add(in.Store.Spec.Endpoint)
+	r.addAPIServer()
+	return append([]*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{dnsRule()}, r.rules()...)
+}
+
+func (r *reach) addAPIServer() {
+	for _, port := range apiServerPorts {
+		r.ports[port] = true
+	}
+}
+
 // addIdentities adds whom the server asks who somebody is.
 func (r *reach) addIdentities(in Inputs) {
 	if in.Repository.Spec.AdmitsServiceAccounts() {
-		for _, port := range apiServerPorts {
-			r.ports[port] = true
-		}
+		r.addAPIServer()
 	}
 	if a := in.Repository.Spec.Access; a != nil && a.JWT != nil {
 		for _, issuer := range a.JWT.Issuers {
@@ -171,6 +193,14 @@ func reportRule(in Inputs) *networkingv1ac.NetworkPolicyEgressRuleApplyConfigura
 		WithMatchLabels(map[string]string{LabelName: AppName, LabelInstance: at.Base}))
 	return networkingv1ac.NetworkPolicyEgressRule().WithTo(peer).
 		WithPorts(portNumber(corev1.ProtocolTCP, serverconfig.PortAdmin))
+}
+
+// sessionsRule lets servers and jobs get their sessions.
+func sessionsRule(store *v1alpha1.LFSStore) *networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
+	peer := networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector().
+		WithMatchLabels(SelectorLabels(IssuerName(store), ComponentSessions)))
+	return networkingv1ac.NetworkPolicyEgressRule().WithTo(peer).
+		WithPorts(portNumber(corev1.ProtocolTCP, serverconfig.PortAPI))
 }
 
 func inNamespace(name string) *networkingv1ac.NetworkPolicyPeerApplyConfiguration {

@@ -59,11 +59,15 @@ func scanNetworkPolicy(in Inputs) *networkingv1ac.NetworkPolicyApplyConfiguratio
 
 // withEgress sets the directions that the policy is about.
 func withEgress(in Inputs, at Place, spec *networkingv1ac.NetworkPolicySpecApplyConfiguration) *networkingv1ac.NetworkPolicySpecApplyConfiguration {
+	return bothWays(in.Install, spec, egress(in, at))
+}
+
+func bothWays(install Install, spec *networkingv1ac.NetworkPolicySpecApplyConfiguration, rules []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration) *networkingv1ac.NetworkPolicySpecApplyConfiguration {
 	spec.WithPolicyTypes(networkingv1.PolicyTypeIngress)
-	if in.Install.NetworkPolicies == NetworkPoliciesIngress {
+	if install.NetworkPolicies == NetworkPoliciesIngress {
 		return spec
 	}
-	return spec.WithPolicyTypes(networkingv1.PolicyTypeEgress).WithEgress(egress(in, at)...)
+	return spec.WithPolicyTypes(networkingv1.PolicyTypeEgress).WithEgress(rules...)
 }
 
 // networkPolicyPort names a port of the container, so that pods without a port

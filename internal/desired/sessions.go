@@ -16,7 +16,6 @@ import (
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
 	appsv1 "k8s.io/api/apps/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
@@ -71,7 +70,11 @@ func Issuer(store *v1alpha1.LFSStore, key ed25519.PublicKey, install Install) ([
 		return nil, err
 	}
 	b := issuerBuilder{in: in, name: IssuerName(store), namespace: store.Spec.ServerNamespace}
-	return []runtime.ApplyConfiguration{b.serviceAccount(), b.service(), b.networkPolicy(), b.deployment(string(rendered))}, nil
+	set := []runtime.ApplyConfiguration{b.serviceAccount(), b.service(), b.deployment(string(rendered))}
+	if install.NetworkPolicies != NetworkPoliciesNone {
+		set = append(set, b.networkPolicy())
+	}
+	return set, nil
 }
 
 // issuerConfig says how sessions are made.
@@ -127,15 +130,15 @@ func (b issuerBuilder) service() *corev1ac.ServiceApplyConfiguration {
 			WithPorts(servicePort(portHTTP, ServicePort)))
 }
 
-// networkPolicy lets servers and jobs of this namespace in, and nobody else.
+// networkPolicy lets servers and jobs of this namespace in, and nobody else; out to
+// what makes sessions.
 func (b issuerBuilder) networkPolicy() *networkingv1ac.NetworkPolicyApplyConfiguration {
 	ours := map[string]string{LabelName: AppName, LabelManagedBy: ManagedBy}
 	return networkingv1ac.NetworkPolicy(b.name, b.namespace).
 		WithLabels(b.labels()).
 		WithOwnerReferences(b.owner()).
-		WithSpec(networkingv1ac.NetworkPolicySpec().
+		WithSpec(bothWays(b.in.Install, networkingv1ac.NetworkPolicySpec(), issuerEgress(b.in)).
 			WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(SelectorLabels(b.name, ComponentSessions))).
-			WithPolicyTypes(networkingv1.PolicyTypeIngress).
 			WithIngress(networkingv1ac.NetworkPolicyIngressRule().
 				WithPorts(networkPolicyPort(portHTTP)).
 				WithFrom(networkingv1ac.NetworkPolicyPeer().
