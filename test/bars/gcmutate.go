@@ -71,7 +71,7 @@ func (r *rig) mutate(ctx context.Context, m mutant) (string, error) {
 
 // mutantSchedules are played with a mutant before it counts as one that they do
 // not find.
-const mutantSchedules = 20_000
+const mutantSchedules = 6000
 
 // tested returns the first test that a mutant fails.
 func (r *rig) tested(ctx context.Context, m mutant, overlay string) (string, error) {

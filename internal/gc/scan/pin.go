@@ -25,6 +25,27 @@ func pinKind(ref string) string {
 	return liveset.PinRef
 }
 
+// pinAll pins all targets beside what reads the history, with a database of its own,
+// and sends the outcome once it has counted.
+func (w *walk) pinAll(ctx context.Context, targets []target) <-chan error {
+	own := *w
+	own.repo = &repo{db: w.repo.db.Fork(), filtered: w.repo.filtered}
+	done := make(chan error, 1)
+	go func() {
+		for _, t := range targets {
+			if err := own.pin(ctx, t); err != nil {
+				done <- err
+				return
+			}
+		}
+		// Nobody else counts these.
+		w.count.Refs, w.count.Pinned = own.count.Refs, own.count.Pinned
+		w.count.Plain, w.count.PlainPaths = own.count.Plain, own.count.PlainPaths
+		done <- nil
+	}()
+	return done
+}
+
 // pin keeps what a ref is about, unless it is a forge's and merged.
 func (w *walk) pin(ctx context.Context, t target) error {
 	if err := ctx.Err(); err != nil {

@@ -70,15 +70,9 @@ func (w *walk) refs(ctx context.Context, refs []ref) error {
 			return err
 		}
 	}
-	if err := w.visitAll(ctx); err != nil {
-		return err
-	}
-	for _, t := range targets {
-		if err := w.pin(ctx, t); err != nil {
-			return err
-		}
-	}
-	return nil
+	pins := w.pinAll(ctx, targets)
+	err := w.visitAll(ctx)
+	return errors.Join(err, <-pins)
 }
 
 func (w *walk) contains(id odb.ID) (bool, error) {
