@@ -35,7 +35,7 @@ func askGC(ctx context.Context, args []string) error {
 }
 
 // open parses the flags and connects. What is left are OIDs.
-func (o *storeOptions) open(fs *flag.FlagSet, args []string) (*serverconfig.Config, connection, error) {
+func (o *storeOptions) open(ctx context.Context, fs *flag.FlagSet, args []string) (*serverconfig.Config, connection, error) {
 	o.register(fs)
 	if err := parseFlags(fs, args); err != nil {
 		return nil, connection{}, err
@@ -49,7 +49,7 @@ func (o *storeOptions) open(fs *flag.FlagSet, args []string) (*serverconfig.Conf
 	if err != nil {
 		return nil, connection{}, err
 	}
-	conn, err := o.connect(cfg)
+	conn, err := o.connectAs(ctx, cfg)
 	return cfg, conn, err
 }
 
@@ -58,7 +58,7 @@ var errNoOID = usageError{errors.New("name at least one OID")}
 // explainObjects says what the next run would do with objects, and why.
 func explainObjects(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	asJSON := fs.Bool("json", false, "print JSON")
-	cfg, conn, err := new(storeOptions).open(fs, args)
+	cfg, conn, err := new(storeOptions).open(ctx, fs, args)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func explainObjects(ctx context.Context, fs *flag.FlagSet, args []string) error 
 // undelete brings objects back from quarantine.
 func undelete(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	all := fs.Bool("all", false, "bring back everything that is in quarantine")
-	_, conn, err := new(storeOptions).open(fs, args)
+	_, conn, err := new(storeOptions).open(ctx, fs, args)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func undelete(ctx context.Context, fs *flag.FlagSet, args []string) error {
 // printReport prints the report of the last run.
 func printReport(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	format := fs.String("format", "text", "text, markdown or json")
-	cfg, conn, err := new(storeOptions).open(fs, args)
+	cfg, conn, err := new(storeOptions).open(ctx, fs, args)
 	if err != nil {
 		return err
 	}

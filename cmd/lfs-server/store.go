@@ -50,6 +50,12 @@ func (o storeOptions) connectAs(ctx context.Context, cfg *serverconfig.Config) (
 	if from == nil {
 		return o.connect(cfg)
 	}
+	// A pod may be older than the configuration, and then have the key alone.
+	if _, err := os.Stat(o.tokenFile); err != nil {
+		if _, ok := o.credentials(); ok {
+			return o.connect(cfg)
+		}
+	}
 	arrived := make(chan struct{})
 	holder := sessions.NewHolder(o.tokenFile, 0, time.Now, slog.New(slog.NewTextHandler(os.Stderr, nil)), sync.OnceFunc(func() { close(arrived) }))
 	holder.Use(from)

@@ -157,6 +157,34 @@ func TestSessionProbe(t *testing.T) {
 	}
 }
 
+// secretive answers as AWS does, and MinIO does not: who may not list the whole
+// bucket is not told that an object is missing.
+type secretive struct{ next http.RoundTripper }
+
+func (s secretive) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.next.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusNotFound && req.Header.Get("X-Amz-Security-Token") != "" {
+		resp.Body.Close()
+		resp.StatusCode, resp.Body, resp.ContentLength = http.StatusForbidden, http.NoBody, 0
+	}
+	return resp, err
+}
+
+// TestSessionProbeSecretive: a session is not refused for what AWS keeps from it.
+func TestSessionProbeSecretive(t *testing.T) {
+	t.Parallel()
+	store := needsSTS(t)
+	e, err := objectstore.ParseEndpoint(store.Endpoint, store.Region, store.NewBucket(t), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sts := &sessions.STS{Endpoint: store.Endpoint, Region: store.Region, Duration: time.Hour, Transport: secretive{http.DefaultTransport}}
+	got := sessions.Probe(t.Context(), sts, objectstore.Credentials{AccessKeyID: store.AccessKey, SecretAccessKey: store.SecretKey}, e, "probe/")
+	if !got.Bound {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestSessionsAreBound: with its own session a server gets nowhere but under its
 // prefix, and each kind of link can do no more than it says.
 func TestSessionsAreBound(t *testing.T) {

@@ -125,7 +125,7 @@ func (s *S3) Get(ctx context.Context, key, knownETag string) (io.ReadCloser, Inf
 	}
 	body, info, _, err := s.core.GetObject(ctx, s.bucket, key, opts)
 	if err != nil {
-		return nil, Info{}, fault("get", key, err)
+		return nil, Info{}, s.denied(ctx, "get", key, fault("get", key, err))
 	}
 	return body, infoOf(info, key, c), nil
 }
@@ -156,7 +156,7 @@ func (s *S3) Head(ctx context.Context, key string) (Info, error) {
 	}
 	info, err := s.core.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{})
 	if err != nil {
-		return Info{}, fault("head", key, err)
+		return Info{}, s.denied(ctx, "head", key, fault("head", key, err))
 	}
 	return infoOf(info, key, c), nil
 }
