@@ -71,7 +71,7 @@ func (r *run) deleteGroups(ctx context.Context, todo []index.Entry, fates map[st
 			return err
 		}
 		if n == 0 && all(group, fates, refused) {
-			return fmt.Errorf("the bucket refuses deletes: %s. Let the credentials delete under %s", r.report.Deletes.LastError, r.prefix.Objects())
+			return fmt.Errorf("the bucket refuses deletes: %s. Let the credentials delete under %s (%s)", r.report.Deletes.LastError, r.prefix.Objects(), r.permission())
 		}
 		if time.Since(logged) > 5*time.Second {
 			logged = time.Now()
@@ -79,6 +79,14 @@ func (r *run) deleteGroups(ctx context.Context, todo []index.Entry, fates map[st
 		}
 	}
 	return nil
+}
+
+// permission is what a DELETE takes, by its name in S3.
+func (r *run) permission() string {
+	if r.caps.Versioned {
+		return "s3:DeleteObjectVersion, since the bucket keeps versions"
+	}
+	return "s3:DeleteObject"
 }
 
 func all(group []index.Entry, fates map[string]fate, want fate) bool {
