@@ -20,6 +20,7 @@ type flags struct {
 	watchNamespaces string
 	metricsAddress  string
 	probeAddress    string
+	pprofAddress    string
 	leaderElect     bool
 	concurrency     int
 	verbosity       int
@@ -40,6 +41,7 @@ func defineFlags(set *flag.FlagSet) *flags {
 		"Namespaces to look after, separated by commas. Default: all.")
 	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8080", "Address of the metrics endpoint; 0 for none.")
 	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Address of the health probes.")
+	set.StringVar(&f.pprofAddress, "pprof-bind-address", "", "Address of Go's profiles, for whoever looks where time and memory go. Default: none.")
 	set.BoolVar(&f.leaderElect, "leader-elect", true, "Have one of several operators work at a time.")
 	set.IntVar(&f.concurrency, "concurrency", 8, "LFSRepositories to reconcile at the same time.")
 	set.IntVar(&f.verbosity, "v", 0, "Verbosity of the log: 0 what an operator needs to know, 1 every write, 4 to 7 for debugging.")

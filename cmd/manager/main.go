@@ -98,6 +98,7 @@ func newManager(f *flags, config *rest.Config, scheme *runtime.Scheme) (ctrl.Man
 		Cache:                         controllers.CacheOptions(f.namespaces()),
 		Metrics:                       metricsserver.Options{BindAddress: f.metricsAddress},
 		HealthProbeBindAddress:        f.probeAddress,
+		PprofBindAddress:              f.pprofAddress,
 		LeaderElection:                f.leaderElect,
 		LeaderElectionID:              "lfs-operator.lfs-operator.dev",
 		LeaderElectionNamespace:       f.namespace,

@@ -7,6 +7,7 @@
 //	bars gc [PART…]   garbage collection at scale; needs no cluster
 //	bars stores [PART…]   what keeps tenants apart; some parts need a cluster
 //	bars availability [PART…]   pushes and pulls while pods and stores come and go; needs a cluster
+//	bars scale [PART…]   the operator with thousands of repositories; needs no cluster
 //	bars relay LISTEN PUT GET   a bare relay between two links and whoever asks
 //	bars time NAME COMMAND…   how long a command takes, in seconds
 //
@@ -22,12 +23,16 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 func main() {
+	ctrl.SetLogger(logr.Discard()) // what is measured says for itself what went wrong
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := fmt.Errorf("usage: bars slice [PART…] | bars transfers [PART…] | bars access [PART…] | bars gc [PART…] | bars stores [PART…] | bars time NAME COMMAND…")
+	err := fmt.Errorf("usage: bars slice [PART…] | bars transfers [PART…] | bars access [PART…] | bars gc [PART…] | bars stores [PART…] | bars scale [PART…] | bars time NAME COMMAND…")
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == "slice":
 		err = slice(ctx, os.Args[2:])
@@ -41,6 +46,8 @@ func main() {
 		err = stores(ctx, os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "availability":
 		err = availability(ctx, os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "scale":
+		err = scale(ctx, os.Args[2:])
 	case len(os.Args) == 5 && os.Args[1] == "relay":
 		err = relay(ctx, os.Args[2], os.Args[3], os.Args[4])
 	case len(os.Args) > 3 && os.Args[1] == "time":
