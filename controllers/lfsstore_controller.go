@@ -116,14 +116,27 @@ func (r *LFSStoreReconciler) count(ctx context.Context, p *storePass) error {
 	if err := r.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing LFSRepositories: %w", err)
 	}
-	p.store.Status.Repositories = 0
+	var n int32
 	for i := range list.Items {
 		if storeOf(&list.Items[i]) == p.store.Name {
-			p.store.Status.Repositories++
+			n++
 		}
 	}
+	if n == p.store.Status.Repositories {
+		return nil
+	}
+	mem := r.memory.of(client.ObjectKeyFromObject(p.live), p.live.UID)
+	if wait := mem.usageWritten.Add(countEvery).Sub(p.now); wait > 0 {
+		p.again(wait)
+		return nil
+	}
+	mem.usageWritten, p.store.Status.Repositories = p.now, n
 	return nil
 }
+
+// countEvery is the least time between two writes of the number of repositories.
+// Where hundreds come at once, not every one is worth a write.
+const countEvery = 5 * time.Second
 
 // storeOf is the store that a repository lies in.
 func storeOf(o client.Object) string {
