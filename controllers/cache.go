@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -9,9 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
 )
 
@@ -22,7 +25,11 @@ func CacheOptions(namespaces []string) cache.Options {
 	opts := cache.Options{
 		ReaderFailOnMissingInformer: true,
 		DefaultTransform:            cache.TransformStripManagedFields(),
+		DefaultLabelSelector:        ours, // HTTPRoutes: a kind that the cluster may not know cannot stand below
 		ByObject: map[client.Object]cache.ByObject{
+			&v1alpha1.LFSRepository{}: {Label: labels.Everything()},
+			&v1alpha1.LFSStore{}:      {Label: labels.Everything()},
+
 			&appsv1.Deployment{}: {Label: ours, Transform: stripDeployment},
 			&corev1.Pod{}:        {Label: ours, Transform: stripPod},
 			&batchv1.Job{}:       {Label: ours, Transform: stripJob},
@@ -30,7 +37,7 @@ func CacheOptions(namespaces []string) cache.Options {
 	}
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(namespaceKind)
-	opts.ByObject[namespace] = cache.ByObject{Transform: stripNamespace}
+	opts.ByObject[namespace] = cache.ByObject{Label: labels.Everything(), Transform: stripNamespace}
 	for _, o := range metadataOnly() {
 		opts.ByObject[o] = cache.ByObject{Label: ours, Transform: cache.TransformStripManagedFields()}
 	}
@@ -41,6 +48,37 @@ func CacheOptions(namespaces []string) cache.Options {
 		}
 	}
 	return opts
+}
+
+// byRepository is an index of the informers' objects by the UID of the LFSRepository
+// that they belong to. A namespace of servers holds those of thousands, and each
+// pass asks for its own.
+const byRepository = "repository-uid"
+
+func indexByRepository(ctx context.Context, indexer client.FieldIndexer, kind schema.GroupVersionKind) error {
+	var o client.Object
+	switch kind {
+	case deploymentKind:
+		o = &appsv1.Deployment{}
+	case podKind:
+		o = &corev1.Pod{}
+	case jobKind:
+		o = &batchv1.Job{}
+	default:
+		partial := &metav1.PartialObjectMetadata{}
+		partial.SetGroupVersionKind(kind)
+		o = partial
+	}
+	err := indexer.IndexField(ctx, o, byRepository, func(o client.Object) []string {
+		if uid := o.GetLabels()[v1alpha1.LabelRepositoryUID]; uid != "" {
+			return []string{uid}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("indexing %s: %w", kind.Kind, err)
+	}
+	return nil
 }
 
 // stripNamespace keeps the labels, which stores select by.

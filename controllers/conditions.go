@@ -55,6 +55,9 @@ func conclude(p *pass, end error) {
 	p.put(v1alpha1.ConditionFieldsSupported, fieldsSupported(p))
 	p.put(v1alpha1.ConditionServerAvailable, serverAvailable(p))
 	p.put(v1alpha1.ConditionQuarantineTooShort, quarantineTooShort(p))
+	if p.observed && p.repo.DeletionTimestamp == nil {
+		p.put(v1alpha1.ConditionExposed, exposed(p))
+	}
 	for kind, decide := range map[string]func(*pass) *verdict{
 		v1alpha1.ConditionStoreReady:        storeReady,
 		v1alpha1.ConditionStoreSessionValid: storeSessionValid,
@@ -80,7 +83,7 @@ func order(kind string) int {
 	return slices.Index([]string{
 		v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled,
 		v1alpha1.ConditionServerAvailable, v1alpha1.ConditionStoreReady,
-		v1alpha1.ConditionStoreSessionValid, v1alpha1.ConditionAccessReady,
+		v1alpha1.ConditionStoreSessionValid, v1alpha1.ConditionAccessReady, v1alpha1.ConditionExposed,
 		v1alpha1.ConditionHistoryReadable, v1alpha1.ConditionGarbageCollected,
 		v1alpha1.ConditionQuarantineTooShort, v1alpha1.ConditionWithinQuota, v1alpha1.ConditionAdopted,
 		v1alpha1.ConditionFieldsSupported,

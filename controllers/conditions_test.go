@@ -129,8 +129,8 @@ func TestRefusedConfiguration(t *testing.T) {
 
 func TestUnsupportedFields(t *testing.T) {
 	t.Run("other", func(t *testing.T) {
-		w := newWorld(t)
-		w.create("models", func(r *v1alpha1.LFSRepository) {
+		w, _ := newStoreWorld(t)
+		w.create("models", inStore(w), func(r *v1alpha1.LFSRepository) {
 			r.Spec.Exposure = &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{}}
 		})
 		w.ready("models")

@@ -185,9 +185,13 @@ func (r *LFSRepositoryReconciler) clear(ctx context.Context, p *pass) error {
 	if at.Namespace == p.repo.Namespace || !r.Watched(at.Namespace) {
 		return nil
 	}
-	errs := []error{r.Applier.Prune(ctx, p.live, at.Namespace, p.mine(), childKinds, nil)}
+	kinds, err := r.kinds(ctx, p)
+	if err != nil {
+		return err
+	}
+	errs := []error{r.Applier.Prune(ctx, p.live, at.Namespace, p.mine(), kinds, nil)}
 	var jobs batchv1.JobList
-	if err := r.List(ctx, &jobs, client.InNamespace(at.Namespace), client.MatchingLabels(p.mine())); err != nil {
+	if err := r.List(ctx, &jobs, client.InNamespace(at.Namespace), p.mine()); err != nil {
 		return err
 	}
 	for i := range jobs.Items {

@@ -216,6 +216,24 @@ func (p *pass) lastWords(job *batchv1.Job) string {
 	return ""
 }
 
+// exposed says what became of the routes that are asked for.
+func exposed(p *pass) *verdict {
+	e := p.in.Exposure()
+	if !e.Wanted() {
+		return nil
+	}
+	if reason, message := p.in.Obstacle(); reason != "" {
+		return no(reason, message)
+	}
+	if e.HTTPRoute != nil && !p.in.GatewayAPI {
+		return no(v1alpha1.ReasonGatewayAPIMissing,
+			"the cluster knows no HTTPRoutes: install the CRDs of the Gateway API (standard channel, 1.2 or later) and a controller for them, or ask for an Ingress")
+	}
+	at := p.in.Server()
+	return yes(v1alpha1.ReasonRoutesMade, fmt.Sprintf("%s in namespace %s routes %s to the server; what its controller makes of it, its own status says",
+		strings.Join(e.Kinds(desired.ServerName(at.Base)), " and "), at.Namespace, strings.Join(e.Hosts, ", ")))
+}
+
 // lastLine is where programs say why they end.
 func lastLine(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")

@@ -45,7 +45,9 @@ type LFSRepositoryReconciler struct {
 	// Clock tells the time.
 	Clock clock.PassiveClock
 
-	memory memory
+	// gateway tells whether the cluster knows HTTPRoutes.
+	gateway *gatewayAPI
+	memory  memory
 }
 
 // What the operator may do in tenants' namespaces is all listed here. Of Secrets
@@ -60,7 +62,8 @@ type LFSRepositoryReconciler struct {
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
-// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies;ingresses,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=get;list;watch;create;patch;delete
@@ -122,6 +125,7 @@ func (r *LFSRepositoryReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	}
 	conclude(p, end)
 	r.holdUsage(p)
+	r.holdStage(p, end)
 	r.transitions(p)
 	if err := r.writeStatus(ctx, p); apierrors.IsConflict(err) {
 		return ctrl.Result{RequeueAfter: cacheLag}, nil // somebody was quicker; look again

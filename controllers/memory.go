@@ -38,6 +38,9 @@ type remembered struct {
 	usageWritten time.Time
 	// adoptionWritten is when an adoption under way was last written.
 	adoptionWritten time.Time
+	// stage on the way to Ready that was last seen and not told, and since when.
+	stage      string
+	stageSince time.Time
 	// events last sent, by condition.
 	events map[string]string
 	// nudged is the configuration that a pod was last made to look at.

@@ -11,6 +11,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -78,6 +79,11 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 	if err := mgr.Add(manager.RunnableFunc(poller.Start)); err != nil {
 		return nil, err
 	}
+	for _, kind := range append([]schema.GroupVersionKind{podKind, jobKind}, childKinds...) {
+		if err := indexByRepository(context.Background(), mgr.GetFieldIndexer(), kind); err != nil {
+			return nil, err
+		}
+	}
 	if err := setupReviewers(mgr, opts.Namespaces); err != nil {
 		return nil, err
 	}
@@ -95,7 +101,7 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 	for _, child := range metadataOnly() {
 		b = b.WatchesMetadata(child, toRepository)
 	}
-	return r, b.
+	c, err := b.
 		WatchesRawSource(source.TypedChannel(changed, handler.TypedEnqueueRequestsFromMapFunc(
 			func(_ context.Context, key types.NamespacedName) []reconcile.Request {
 				return []reconcile.Request{{NamespacedName: key}}
@@ -104,7 +110,13 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 			MaxConcurrentReconciles: opts.Concurrency,
 			ReconciliationTimeout:   reconcileTimeout,
 		}).
-		Complete(r)
+		Build(r)
+	if err != nil {
+		return nil, err
+	}
+	r.gateway = newGatewayAPI(mgr, c)
+	_, err = r.gateway.here(context.Background(), r.Clock.Now())
+	return r, err
 }
 
 // metadataOnly are the children of which the operator needs no more than whose
@@ -116,6 +128,7 @@ func metadataOnly() []client.Object {
 		&corev1.Service{},
 		&batchv1.CronJob{},
 		&networkingv1.NetworkPolicy{},
+		&networkingv1.Ingress{},
 		&policyv1.PodDisruptionBudget{},
 		&autoscalingv2.HorizontalPodAutoscaler{},
 		&rbacv1.RoleBinding{},

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
@@ -72,7 +73,11 @@ func (s *spy) Delete(ctx context.Context, o client.Object, opts ...client.Delete
 }
 
 func (s *spy) Patch(ctx context.Context, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
-	s.write("patch", o)
+	verb := "patch"
+	if patch.Type() == types.ApplyPatchType {
+		verb = "apply"
+	}
+	s.write(verb, o)
 	return s.Client.Patch(ctx, o, patch, opts...)
 }
 

@@ -14,8 +14,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
 )
 
@@ -27,9 +27,19 @@ var childKinds = []schema.GroupVersionKind{
 	appsv1.SchemeGroupVersion.WithKind("Deployment"),
 	batchv1.SchemeGroupVersion.WithKind("CronJob"),
 	networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"),
+	networkingv1.SchemeGroupVersion.WithKind("Ingress"),
 	policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"),
 	autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"),
 	rbacv1.SchemeGroupVersion.WithKind("RoleBinding"),
+}
+
+// kinds that are applied and pruned in this cluster.
+func (r *LFSRepositoryReconciler) kinds(ctx context.Context, p *pass) ([]schema.GroupVersionKind, error) {
+	here, err := r.gateway.here(ctx, p.now)
+	if here {
+		return append(slices.Clone(childKinds), desired.HTTPRouteKind), err
+	}
+	return childKinds, err
 }
 
 // build makes the desired objects.
@@ -40,6 +50,13 @@ func (r *LFSRepositoryReconciler) build(ctx context.Context, p *pass) error {
 	}
 	if deployment != nil {
 		p.in.Scaled = ptr.Deref(deployment.Spec.Replicas, 0)
+	}
+	here, err := r.gateway.here(ctx, p.now)
+	if err != nil {
+		return err
+	}
+	if p.in.GatewayAPI = here; !here && p.in.Exposure().HTTPRoute != nil {
+		p.again(gatewayRecheck) // nothing tells of a new kind
 	}
 	set, err := desired.Objects(p.in)
 	p.set = set
@@ -63,16 +80,20 @@ func (r *LFSRepositoryReconciler) apply(ctx context.Context, p *pass) error {
 
 // prune removes what earlier generations of the spec wanted.
 func (r *LFSRepositoryReconciler) prune(ctx context.Context, p *pass) error {
+	kinds, err := r.kinds(ctx, p)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for _, namespace := range p.namespaces() {
-		errs = append(errs, r.Applier.Prune(ctx, p.live, namespace, p.mine(), childKinds, p.set.All()))
+		errs = append(errs, r.Applier.Prune(ctx, p.live, namespace, p.mine(), kinds, p.set.All()))
 	}
 	return r.sortErrors(p, errors.Join(errs...))
 }
 
-// mine are the labels of all that belongs to the repository.
-func (p *pass) mine() map[string]string {
-	return map[string]string{v1alpha1.LabelRepositoryUID: string(p.repo.UID)}
+// mine finds all that belongs to the repository.
+func (p *pass) mine() client.ListOption {
+	return client.MatchingFields{byRepository: string(p.repo.UID)}
 }
 
 // namespaces that hold something of the repository's.

@@ -23,7 +23,7 @@ func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
 	p.deployment = deployment
 	p.pods, p.jobs, p.observed = nil, nil, true
 	for _, namespace := range p.namespaces() {
-		mine := []client.ListOption{client.InNamespace(namespace), client.MatchingLabels(p.mine())}
+		mine := []client.ListOption{client.InNamespace(namespace), p.mine()}
 		var pods corev1.PodList
 		if err := r.List(ctx, &pods, mine...); err != nil {
 			return err

@@ -111,8 +111,8 @@ func (r *LFSRepositoryReconciler) createSecrets(ctx context.Context, p *pass) er
 		}
 		known := mem.secrets[s.Name()]
 		if known.revision == s.Revision && p.now.Before(known.due) {
-			if record.UID == "" {
-				record.UID = known.uid // a conflict kept it out of status
+			if known.uid != "" {
+				record.UID = known.uid // a conflict, or a stage too short to tell, kept it out of status
 			}
 			p.again(known.due.Sub(p.now))
 			continue

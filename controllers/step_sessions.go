@@ -38,7 +38,7 @@ func (r *LFSStoreReconciler) sessions(ctx context.Context, p *storePass) error {
 	if !wanted {
 		p.sessions = why
 		p.store.Status.Sessions = ""
-		return r.Applier.Prune(ctx, p.live, p.store.Spec.ServerNamespace, issuerLabels(p.store), issuerKinds, nil)
+		return r.Applier.Prune(ctx, p.live, p.store.Spec.ServerNamespace, client.MatchingLabels(issuerLabels(p.store)), issuerKinds, nil)
 	}
 	key := r.Master.GrantKey(string(p.store.UID)).Public().(ed25519.PublicKey)
 	set, err := desired.Issuer(p.store, key, r.Install)

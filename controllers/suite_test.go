@@ -41,6 +41,7 @@ var apiServer struct {
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
 	reportDelay = 500 * time.Millisecond
+	stageLasts = 100 * time.Millisecond
 	recheck = time.Second // longer than a pause that counts as settled
 	code := m.Run()
 	if apiServer.env != nil {
@@ -57,7 +58,10 @@ func restConfig(t *testing.T) *rest.Config {
 	apiServer.once.Do(func() {
 		apiServer.env = &envtest.Environment{
 			BinaryAssetsDirectory: assets.KubeAssets(t),
-			CRDDirectoryPaths:     []string{filepath.Join(assets.Root(t), "config", "crd", "bases")},
+			CRDDirectoryPaths: []string{
+				filepath.Join(assets.Root(t), "config", "crd", "bases"),
+				filepath.Join("testdata", "crds"),
+			},
 			ErrorIfCRDPathMissing: true,
 		}
 		// Owner references of children must be allowed by the RBAC that we ship.

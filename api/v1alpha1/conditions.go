@@ -39,6 +39,9 @@ const (
 	// ConditionAdopted: the objects of spec.adoptFrom are proven and in their place.
 	// Absent without it.
 	ConditionAdopted = "Adopted"
+	// ConditionExposed: the HTTPRoute and the Ingress that are asked for are made.
+	// Absent where none is.
+	ConditionExposed = "Exposed"
 	// ConditionFieldsSupported: False when the spec asks for what this version
 	// of the operator does not do yet; the message lists the fields.
 	ConditionFieldsSupported = "FieldsSupported"
@@ -76,6 +79,15 @@ const (
 	// ReasonForgedWrites and ReasonOnlySignedWrites are of WritesAuthentic.
 	ReasonForgedWrites     = "ForgedWrites"
 	ReasonOnlySignedWrites = "OnlySignedWrites"
+	// ReasonRoutesMade: HTTPRoute and Ingress are as asked for.
+	ReasonRoutesMade = "RoutesMade"
+	// ReasonGatewayAPIMissing: the cluster knows no HTTPRoutes.
+	ReasonGatewayAPIMissing = "GatewayAPIMissing"
+	// ReasonHostMissing: no endpoint has a host by which requests could be routed.
+	ReasonHostMissing = "HostMissing"
+	// ReasonNamespaceReserved: paths that begin with the namespace's name are those
+	// of every repository on the host.
+	ReasonNamespaceReserved = "NamespaceReserved"
 	// ReasonLimitExceeded: the LFSStore does not allow what the spec asks for.
 	ReasonLimitExceeded = "LimitExceeded"
 	// ReasonQuotaNearlyUsed: 90 % of the quota are used. Uploads go on.

@@ -81,9 +81,10 @@ func (s *LFSRepositorySpec) UnsupportedFields() []UnsupportedField {
 
 	check(s.Storage == nil && s.Access.jwtSecrets(), false, "spec.access.jwt.issuers[].keySecretRef and caSecretRef",
 		"such issuers are not trusted, because the server of an LFSStore's repository runs where these Secrets are not; name an issuer by url alone")
-	if e := s.Exposure; e != nil {
-		check(e.HTTPRoute != nil, false, "spec.exposure.httpRoute", without+"; route to the Service yourself and name the host in spec.exposure.endpoints")
-		check(e.Ingress != nil, false, "spec.exposure.ingress", without+"; route to the Service yourself and name the host in spec.exposure.endpoints")
+	if e := s.Exposure; e != nil && s.Storage == nil {
+		const asked = without + "; the administrator says in the LFSStore how its servers are reached"
+		check(e.HTTPRoute != nil, false, "spec.exposure.httpRoute", asked)
+		check(e.Ingress != nil, false, "spec.exposure.ingress", asked)
 	}
 	return out
 }

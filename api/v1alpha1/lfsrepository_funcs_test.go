@@ -42,9 +42,10 @@ func TestUnsupportedFields(t *testing.T) {
 				s.AdoptFrom = &AdoptFrom{Prefix: "old/"}
 				s.Exposure = &Exposure{HTTPRoute: &HTTPRouteExposure{}, Ingress: &IngressExposure{}}
 			}),
-			want: []string{
-				"spec.exposure.httpRoute", "spec.exposure.ingress",
-			},
+		},
+		"routes in an admin's namespace": {
+			spec: LFSRepositorySpec{Exposure: &Exposure{HTTPRoute: &HTTPRouteExposure{}, Ingress: &IngressExposure{}}},
+			want: []string{"spec.exposure.httpRoute", "spec.exposure.ingress"},
 		},
 	}
 	for name, tc := range cases {

@@ -229,6 +229,14 @@ type StoreExposure struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	Endpoints []StoreEndpoint `json:"endpoints,omitempty"`
+	// httpRoute attaches the servers to Gateways, under the hosts of endpoints.
+	// The HTTPRoutes lie in serverNamespace.
+	// +optional
+	HTTPRoute *HTTPRouteExposure `json:"httpRoute,omitempty"`
+	// ingress attaches the servers to an ingress controller, under the hosts of
+	// endpoints. The Ingresses lie in serverNamespace.
+	// +optional
+	Ingress *IngressExposure `json:"ingress,omitempty"`
 }
 
 // StoreEndpoint is an endpoint whose host depends on the repository.

@@ -95,6 +95,8 @@ type PodTemplate struct {
 }
 
 // Exposure says how clients reach the server.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.ingress) || !has(self.ingress.annotations) || self.ingress.annotations.all(k, k.startsWith('cert-manager.io/'))`,message="keys must begin with cert-manager.io/: others may change what the ingress controller does for everybody",reason=FieldValueForbidden,fieldPath=".ingress.annotations"
 type Exposure struct {
 	// endpoints are hosts that clients use beside the Service, each with the
 	// store's endpoint that those clients reach. The first is status.url.
@@ -103,10 +105,12 @@ type Exposure struct {
 	// +listMapKey=host
 	// +kubebuilder:validation:MaxItems=8
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
-	// httpRoute attaches the server to a Gateway.
+	// httpRoute attaches the server to a Gateway, under the hosts of endpoints.
+	// Only with storage: an LFSStore says how its servers are reached.
 	// +optional
 	HTTPRoute *HTTPRouteExposure `json:"httpRoute,omitempty"`
-	// ingress attaches the server to an ingress controller.
+	// ingress attaches the server to an ingress controller, under the hosts of
+	// endpoints. Only with storage.
 	// +optional
 	Ingress *IngressExposure `json:"ingress,omitempty"`
 }
@@ -159,7 +163,7 @@ type GatewayReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of a Gateway: lower-case letters, digits, - and ."
 	Name string `json:"name,omitempty"`
-	// namespace of the Gateway. Left out: the LFSRepository's.
+	// namespace of the Gateway. Left out: that of the server.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -181,7 +185,13 @@ type IngressExposure struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')`,message="must be the name of an IngressClass: lower-case letters, digits, - and ."
 	ClassName string `json:"className,omitempty"`
-	// tlsSecretRef names the Secret with the certificate.
+	// tlsSecretRef names the Secret with the certificate, in the server's
+	// namespace.
 	// +optional
 	TLSSecretRef *LocalReference `json:"tlsSecretRef,omitempty"`
+	// annotations of the Ingress. Those of an LFSRepository begin with
+	// cert-manager.io/.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	Annotations map[string]string `json:"annotations,omitempty"`
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,7 +26,8 @@ type Applier struct {
 	Direct client.Reader
 	// UIDLabel holds the owner's UID on objects in other namespaces than the
 	// owner's, where owner references cannot reach. Only who may write in those
-	// namespaces could forge it.
+	// namespaces could forge it. Names there are made from the UID too, so that
+	// nobody else has an object of such a name by accident.
 	UIDLabel string
 
 	memory memory
@@ -86,13 +86,14 @@ func (a *Applier) applyOne(ctx context.Context, owner metav1.Object, w wanted) e
 	return nil
 }
 
-func (a *Applier) write(ctx context.Context, w wanted) (*unstructured.Unstructured, error) {
-	u, err := w.unstructured()
-	if err != nil {
-		return nil, err
-	}
-	err = a.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.ForceOwnership, client.FieldOwner(FieldManager))
-	return u, Classify(w.ref, err)
+// write applies an object. The answer is its metadata, which is all that is
+// remembered: the API server need not send what it has just been sent.
+func (a *Applier) write(ctx context.Context, w wanted) (*metav1.PartialObjectMetadata, error) {
+	answer := partial(w.ref.GroupVersionKind)
+	answer.Namespace, answer.Name = w.ref.Namespace, w.ref.Name
+	patch := client.RawPatch(types.ApplyPatchType, w.json)
+	err := a.Writer.Patch(ctx, answer, patch, client.ForceOwnership, client.FieldOwner(FieldManager))
+	return answer, Classify(w.ref, err)
 }
 
 // Create makes an object that is never changed afterwards, such as a Job. Its

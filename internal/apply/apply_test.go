@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/rest"
@@ -54,9 +55,11 @@ type writer struct {
 	applies, deletes int
 }
 
-func (w *writer) Apply(ctx context.Context, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-	w.applies++
-	return w.Writer.Apply(ctx, o, opts...)
+func (w *writer) Patch(ctx context.Context, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	if patch.Type() == types.ApplyPatchType {
+		w.applies++
+	}
+	return w.Writer.Patch(ctx, o, patch, opts...)
 }
 
 func (w *writer) Delete(ctx context.Context, o client.Object, opts ...client.DeleteOption) error {
@@ -238,7 +241,7 @@ func TestPrune(t *testing.T) {
 	}
 	kinds := []schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("ConfigMap")}
 	for range 2 {
-		if err := f.a.Prune(t.Context(), f.owner, f.owner.Namespace, labels, kinds, []runtime.ApplyConfiguration{keep}); err != nil {
+		if err := f.a.Prune(t.Context(), f.owner, f.owner.Namespace, client.MatchingLabels(labels), kinds, []runtime.ApplyConfiguration{keep}); err != nil {
 			t.Fatal(err)
 		}
 	}

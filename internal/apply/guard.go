@@ -35,7 +35,7 @@ func (e *ForeignError) Error() string {
 //
 // The cache holds only objects with our label. What is not in there may still
 // exist, so the API server is asked before an object is written for the first
-// time.
+// time; but not for an owner of another namespace, where names are made from its UID.
 func (a *Applier) guard(ctx context.Context, owner metav1.Object, ref Ref) (*metav1.PartialObjectMetadata, error) {
 	live := partial(ref.GroupVersionKind)
 	err := a.Cache.Get(ctx, ref.NamespacedName, live)
@@ -43,6 +43,9 @@ func (a *Applier) guard(ctx context.Context, owner metav1.Object, ref Ref) (*met
 		if _, known := a.memory.get(owner.GetUID(), ref); known {
 			// Deleted, or our own creation has not reached the cache yet.
 			a.log(ctx).V(1).Info("Object not in the cache", "object", ref.String())
+		}
+		if owner.GetNamespace() != "" && ref.Namespace != owner.GetNamespace() {
+			return nil, nil // see Applier.UIDLabel
 		}
 		live = partial(ref.GroupVersionKind)
 		err = a.Direct.Get(ctx, ref.NamespacedName, live)

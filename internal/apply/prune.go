@@ -13,8 +13,8 @@ import (
 )
 
 // Prune deletes the owner's objects of these kinds in a namespace that are not
-// in the set. It looks for them by label and deletes only what is the owner's.
-func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace string, labels map[string]string, kinds []schema.GroupVersionKind, set []runtime.ApplyConfiguration) error {
+// in the set. It looks for them by mine, and deletes only what is the owner's.
+func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace string, mine client.ListOption, kinds []schema.GroupVersionKind, set []runtime.ApplyConfiguration) error {
 	keep := map[Ref]bool{}
 	for _, config := range set {
 		w, err := newWanted(config)
@@ -25,15 +25,15 @@ func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace stri
 	}
 	var errs []error
 	for _, kind := range kinds {
-		errs = append(errs, a.pruneKind(ctx, owner, client.InNamespace(namespace), labels, kind, keep))
+		errs = append(errs, a.pruneKind(ctx, owner, client.InNamespace(namespace), mine, kind, keep))
 	}
 	return errors.Join(errs...)
 }
 
-func (a *Applier) pruneKind(ctx context.Context, owner metav1.Object, namespace client.InNamespace, labels map[string]string, kind schema.GroupVersionKind, keep map[Ref]bool) error {
+func (a *Applier) pruneKind(ctx context.Context, owner metav1.Object, namespace client.InNamespace, mine client.ListOption, kind schema.GroupVersionKind, keep map[Ref]bool) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-	if err := a.Cache.List(ctx, list, namespace, client.MatchingLabels(labels)); err != nil {
+	if err := a.Cache.List(ctx, list, namespace, mine); err != nil {
 		return fmt.Errorf("listing %s: %w", kind.Kind, err)
 	}
 	var errs []error

@@ -71,6 +71,17 @@ func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
 			r.Spec.Server = &v1alpha1.Server{
 				AuditLog: v1alpha1.AuditLogDisabled, Replicas: ptr.To[int32](3)}
 		},
+		"routed": func(r *v1alpha1.LFSRepository, in *Inputs) {
+			in.GatewayAPI = true
+			r.Spec.Exposure = &v1alpha1.Exposure{
+				Endpoints: []v1alpha1.Endpoint{{Host: "lfs.example.com"}, {Host: "lfs.example.com:8443"}, {Host: "192.0.2.1"}, {Host: "[2001:db8::1]:443"}},
+				HTTPRoute: &v1alpha1.HTTPRouteExposure{ParentRefs: []v1alpha1.GatewayReference{{Name: "main", Namespace: "gateways", SectionName: "https"}}},
+				Ingress: &v1alpha1.IngressExposure{
+					ClassName: "nginx", TLSSecretRef: &v1alpha1.LocalReference{Name: "lfs-tls"},
+					Annotations: map[string]string{"cert-manager.io/cluster-issuer": "main"},
+				},
+			}
+		},
 		"rotated": func(_ *v1alpha1.LFSRepository, in *Inputs) {
 			until := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 			t := &in.Credentials.Tokens[0]

@@ -23,6 +23,8 @@ type Inputs struct {
 	// GrantKey signs what the server may have of its store, where servers get
 	// sessions instead of the store's key.
 	GrantKey ed25519.PrivateKey
+	// GatewayAPI is true where the cluster knows HTTPRoutes.
+	GatewayAPI bool
 	// Install says how the operator itself was installed.
 	Install Install
 	// Scaled is how many replicas the Deployment has, where a HorizontalPodAutoscaler

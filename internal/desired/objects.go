@@ -46,6 +46,12 @@ func Objects(in Inputs) (Set, error) {
 	if scaler := autoscaler(in); scaler != nil {
 		set.Rest = append(set.Rest, scaler)
 	}
+	if route := httpRoute(in); route != nil {
+		set.Rest = append(set.Rest, route)
+	}
+	if ingress := ingress(in); ingress != nil {
+		set.Rest = append(set.Rest, ingress)
+	}
 	if in.Apart() {
 		err = set.besideTenant(in)
 	}

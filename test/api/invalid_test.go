@@ -271,6 +271,7 @@ func TestRefusedExposures(t *testing.T) {
 		"Gateway without a name":   {change: "spec: {exposure: {httpRoute: {parentRefs: [{namespace: a}]}}}", want: wantRefused{"spec.exposure.httpRoute.parentRefs[0].name", "Required value"}},
 		"Gateway's namespace":      {change: "spec: {exposure: {httpRoute: {parentRefs: [{name: g, namespace: a.b}]}}}", want: wantRefused{"spec.exposure.httpRoute.parentRefs[0].namespace", aLabel}},
 		"Ingress class":            {change: "spec: {exposure: {ingress: {className: 'a b'}}}", want: wantRefused{"spec.exposure.ingress.className", "must be the name of an IngressClass"}},
+		"Ingress annotation":       {change: "spec: {exposure: {ingress: {annotations: {nginx.ingress.kubernetes.io/server-snippet: x}}}}", want: wantRefused{"spec.exposure.ingress.annotations", "keys must begin with cert-manager.io/"}},
 		"certificate without name": {change: "spec: {exposure: {ingress: {tlsSecretRef: {name: null}}}}", want: wantRefused{"spec.exposure.ingress.tlsSecretRef.name", "Required value"}},
 	}.run(t)
 }

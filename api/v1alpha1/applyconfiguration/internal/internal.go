@@ -426,6 +426,11 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.IngressExposure
   map:
     fields:
+    - name: annotations
+      type:
+        map:
+          elementType:
+            scalar: string
     - name: className
       type:
         scalar: string
@@ -966,6 +971,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - hostTemplate
+    - name: httpRoute
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.HTTPRouteExposure
+    - name: ingress
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.IngressExposure
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreGC
   map:
     fields:

@@ -10,9 +10,11 @@ type ExposureApplyConfiguration struct {
 	// endpoints are hosts that clients use beside the Service, each with the
 	// store's endpoint that those clients reach. The first is status.url.
 	Endpoints []EndpointApplyConfiguration `json:"endpoints,omitempty"`
-	// httpRoute attaches the server to a Gateway.
+	// httpRoute attaches the server to a Gateway, under the hosts of endpoints.
+	// Only with storage: an LFSStore says how its servers are reached.
 	HTTPRoute *HTTPRouteExposureApplyConfiguration `json:"httpRoute,omitempty"`
-	// ingress attaches the server to an ingress controller.
+	// ingress attaches the server to an ingress controller, under the hosts of
+	// endpoints. Only with storage.
 	Ingress *IngressExposureApplyConfiguration `json:"ingress,omitempty"`
 }
 

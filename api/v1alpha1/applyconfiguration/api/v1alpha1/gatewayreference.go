@@ -9,7 +9,7 @@ package v1alpha1
 type GatewayReferenceApplyConfiguration struct {
 	// name of the Gateway.
 	Name *string `json:"name,omitempty"`
-	// namespace of the Gateway. Left out: the LFSRepository's.
+	// namespace of the Gateway. Left out: that of the server.
 	Namespace *string `json:"namespace,omitempty"`
 	// sectionName is the listener's name.
 	SectionName *string `json:"sectionName,omitempty"`

@@ -9,8 +9,12 @@ package v1alpha1
 type IngressExposureApplyConfiguration struct {
 	// className of the ingress controller.
 	ClassName *string `json:"className,omitempty"`
-	// tlsSecretRef names the Secret with the certificate.
+	// tlsSecretRef names the Secret with the certificate, in the server's
+	// namespace.
 	TLSSecretRef *LocalReferenceApplyConfiguration `json:"tlsSecretRef,omitempty"`
+	// annotations of the Ingress. Those of an LFSRepository begin with
+	// cert-manager.io/.
+	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
 // IngressExposureApplyConfiguration constructs a declarative configuration of the IngressExposure type for use with
@@ -32,5 +36,19 @@ func (b *IngressExposureApplyConfiguration) WithClassName(value string) *Ingress
 // If called multiple times, the TLSSecretRef field is set to the value of the last call.
 func (b *IngressExposureApplyConfiguration) WithTLSSecretRef(value *LocalReferenceApplyConfiguration) *IngressExposureApplyConfiguration {
 	b.TLSSecretRef = value
+	return b
+}
+
+// WithAnnotations puts the entries into the Annotations field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the Annotations field,
+// overwriting an existing map entries in Annotations field with the same key.
+func (b *IngressExposureApplyConfiguration) WithAnnotations(entries map[string]string) *IngressExposureApplyConfiguration {
+	if b.Annotations == nil && len(entries) > 0 {
+		b.Annotations = make(map[string]string, len(entries))
+	}
+	for k, v := range entries {
+		b.Annotations[k] = v
+	}
 	return b
 }

@@ -9,6 +9,12 @@ package v1alpha1
 type StoreExposureApplyConfiguration struct {
 	// endpoints of each repository that names none of its own.
 	Endpoints []StoreEndpointApplyConfiguration `json:"endpoints,omitempty"`
+	// httpRoute attaches the servers to Gateways, under the hosts of endpoints.
+	// The HTTPRoutes lie in serverNamespace.
+	HTTPRoute *HTTPRouteExposureApplyConfiguration `json:"httpRoute,omitempty"`
+	// ingress attaches the servers to an ingress controller, under the hosts of
+	// endpoints. The Ingresses lie in serverNamespace.
+	Ingress *IngressExposureApplyConfiguration `json:"ingress,omitempty"`
 }
 
 // StoreExposureApplyConfiguration constructs a declarative configuration of the StoreExposure type for use with
@@ -27,5 +33,21 @@ func (b *StoreExposureApplyConfiguration) WithEndpoints(values ...*StoreEndpoint
 		}
 		b.Endpoints = append(b.Endpoints, *values[i])
 	}
+	return b
+}
+
+// WithHTTPRoute sets the HTTPRoute field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HTTPRoute field is set to the value of the last call.
+func (b *StoreExposureApplyConfiguration) WithHTTPRoute(value *HTTPRouteExposureApplyConfiguration) *StoreExposureApplyConfiguration {
+	b.HTTPRoute = value
+	return b
+}
+
+// WithIngress sets the Ingress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Ingress field is set to the value of the last call.
+func (b *StoreExposureApplyConfiguration) WithIngress(value *IngressExposureApplyConfiguration) *StoreExposureApplyConfiguration {
+	b.Ingress = value
 	return b
 }
