@@ -81,7 +81,7 @@ func (i *Issuer) Try(ctx context.Context) {
 	nothing := storesession.Grant{Bucket: "none", Prefix: "none/"}.DownloadPolicy()
 	said := ""
 	for ctx.Err() == nil && !i.ready.Load() {
-		err := error(errNoKey)
+		err := errNoKey
 		if key, ok := i.Key(); ok {
 			_, err = i.STS.Assume(ctx, key, "lfs-operator", nothing)
 		}
