@@ -41,8 +41,8 @@ func (r *LFSRepositoryReconciler) switchConfig(ctx context.Context, p *pass, in 
 	if err != nil || !r.Applier.Owns(p.live, live) {
 		return client.IgnoreNotFound(err)
 	}
-	config, err := serverconfig.Parse([]byte(live.Data[desired.ConfigFile]))
-	if err != nil || config.Policy.ReadOnly == in.Store.Spec.ReadOnly && config.GC.Suspended == in.SuspendsGC() {
+	config, unreadable := serverconfig.Parse([]byte(live.Data[desired.ConfigFile]))
+	if unreadable != nil || config.Policy.ReadOnly == in.Store.Spec.ReadOnly && config.GC.Suspended == in.SuspendsGC() {
 		return nil // what cannot be read, the server does not go by either
 	}
 	config.Policy.ReadOnly, config.GC.Suspended = in.Store.Spec.ReadOnly, in.SuspendsGC()

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # bars-scale.sh [PART…]: the figures of an operator with many repositories, one "bar
 # NAME VALUE" line each on standard output, everything else on standard error. Takes
-# about 20 minutes; without PART it measures all.
+# about half an hour; without PART it measures all.
 #
 #   SCALE_SIZES="100 1000"   numbers of repositories; 5000 takes a quarter of an hour more
+#   AVAILABILITY_SECONDS=120 how long each disturbance lasts (needs root, as every local cluster)
 #   SCALE_IDLE=10m           how long writes are counted while nothing happens
 #
 # A part that cannot be measured prints no bar. The others are measured all the

@@ -84,7 +84,7 @@ type GarbageCollection struct {
 	// itself although they reach the threshold. A scan must then fetch every file
 	// below the threshold.
 	// +optional
-	ReportLargeFiles bool `json:"reportLargeFiles,omitempty"`
+	ReportLargeFiles *bool `json:"reportLargeFiles,omitempty"`
 	// rules override keepVersions; the first that matches a path decides.
 	// +optional
 	// +listType=atomic

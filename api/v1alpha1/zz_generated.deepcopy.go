@@ -498,6 +498,11 @@ func (in *GarbageCollection) DeepCopyInto(out *GarbageCollection) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.ReportLargeFiles != nil {
+		in, out := &in.ReportLargeFiles, &out.ReportLargeFiles
+		*out = new(bool)
+		**out = **in
+	}
 	if in.Rules != nil {
 		in, out := &in.Rules, &out.Rules
 		*out = make([]GCRule, len(*in))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/derive"
@@ -56,7 +57,7 @@ func scanConfig(in Inputs) *serverconfig.Config {
 		Policy: serverconfig.Policy{ThresholdBytes: in.Policy.Threshold.Value.Value(), SuffixRules: in.Policy.SuffixRules.Value},
 	}
 	if gc := in.Repository.Spec.GC; gc != nil {
-		config.GC.ReportLargeFiles = gc.ReportLargeFiles
+		config.GC.ReportLargeFiles = ptr.Deref(gc.ReportLargeFiles, false)
 	}
 	if len(config.History) > 0 {
 		config.HistoryRevision = hashOf(config.History)
@@ -257,7 +258,7 @@ func gcConfig(in Inputs) serverconfig.GC {
 		out.OrphanAfter = p.OrphanAfter.Value.Duration.String()
 	}
 	if gc := in.Repository.Spec.GC; gc != nil {
-		out.TimeZone, out.ReportLargeFiles = gc.TimeZone, gc.ReportLargeFiles
+		out.TimeZone, out.ReportLargeFiles = gc.TimeZone, ptr.Deref(gc.ReportLargeFiles, false)
 		for _, rule := range gc.Rules {
 			out.Rules = append(out.Rules, gcRule(rule))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -40,6 +41,21 @@ func availability(ctx context.Context, only []string) error {
 		parts = append(parts, part{d.name, disturb(d)})
 	}
 	return measureInCluster(ctx, parts, only)
+}
+
+// availabilityApart brings up a cluster for all of them.
+func availabilityApart(ctx context.Context, r *rig) error {
+	prepare := exec.CommandContext(ctx, "make", "--no-print-directory", "cluster-tools", "image", "install-manifest")
+	measure := exec.CommandContext(ctx, "hack/isolated.sh", r.bin("bars"), "availability")
+	prepare.Stdout, measure.Stdout = os.Stderr, os.Stdout
+	for _, cmd := range []*exec.Cmd{prepare, measure} {
+		cmd.Stderr = os.Stderr
+		cmd.Env = append(os.Environ(), "IMAGE_TAR="+filepath.Join(r.root, "bin", "images", "lfs-operator.tar"))
+		if err := cmd.Run(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stage is a repository under load.

@@ -30,11 +30,14 @@ type object struct {
 func makeObjects(kind string, n int) []object {
 	all := make([]object, n)
 	for i := range all {
-		content := fmt.Appendf(nil, "%s %d", kind, i)
-		sum := sha256.Sum256(content)
-		all[i] = object{OID: hex.EncodeToString(sum[:]), Size: int64(len(content)), content: content}
+		all[i] = objectOf(fmt.Appendf(nil, "%s %d", kind, i))
 	}
 	return all
+}
+
+func objectOf(content []byte) object {
+	sum := sha256.Sum256(content)
+	return object{OID: hex.EncodeToString(sum[:]), Size: int64(len(content)), content: content}
 }
 
 // putObjects stores them under their final keys, straight into the store: a way

@@ -12,6 +12,8 @@ import (
 
 // scaleParts in the order in which they are measured.
 var scaleParts = []rigPart{
+	{"quota", quotaOvershoot},
+	{"availability", availabilityApart},
 	{"operator", operatorScale},
 }
 
