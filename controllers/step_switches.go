@@ -41,9 +41,12 @@ func (r *LFSRepositoryReconciler) switchConfig(ctx context.Context, p *pass, in 
 	if err != nil || !r.Applier.Owns(p.live, live) {
 		return client.IgnoreNotFound(err)
 	}
-	config, unreadable := serverconfig.Parse([]byte(live.Data[desired.ConfigFile]))
-	if unreadable != nil || config.Policy.ReadOnly == in.Store.Spec.ReadOnly && config.GC.Suspended == in.SuspendsGC() {
-		return nil // what cannot be read, the server does not go by either
+	config, err := serverconfig.Parse([]byte(live.Data[desired.ConfigFile]))
+	if err != nil {
+		return nil //nolint:nilerr // what cannot be read, the server does not go by either
+	}
+	if config.Policy.ReadOnly == in.Store.Spec.ReadOnly && config.GC.Suspended == in.SuspendsGC() {
+		return nil
 	}
 	config.Policy.ReadOnly, config.GC.Suspended = in.Store.Spec.ReadOnly, in.SuspendsGC()
 	rendered, err := serverconfig.Marshal(config)

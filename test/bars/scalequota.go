@@ -65,7 +65,7 @@ func quotaOvershoot(ctx context.Context, r *rig) error {
 // fill uploads until nothing fits any more.
 func fill(ctx context.Context, s *lfsServer, client uint64, refusals *atomic.Int64) error {
 	c := &http.Client{Timeout: time.Minute}
-	random := rand.New(rand.NewPCG(client, 0)) //nolint:gosec // the same objects each time
+	random := rand.New(rand.NewPCG(client, 0)) // the same objects each time
 	for n, refused := 0, 0; refused < enough; n++ {
 		word := fmt.Appendf(nil, "quota %d %d ", client, n)
 		o := objectOf(bytes.Repeat(word, 1+random.IntN(largestUpload/len(word))))
