@@ -41,6 +41,7 @@ func (w *walk) pinAll(ctx context.Context, targets []target) <-chan error {
 		// Nobody else counts these.
 		w.count.Refs, w.count.Pinned = own.count.Refs, own.count.Pinned
 		w.count.Plain, w.count.PlainPaths = own.count.Plain, own.count.PlainPaths
+		w.count.Large, w.count.LargePaths = own.count.Large, own.count.LargePaths
 		done <- nil
 	}()
 	return done
