@@ -27,6 +27,7 @@ func TestStoreReasons(t *testing.T) {
 		serverstatus.ReasonPrefixInUse:        true,
 		serverstatus.ReasonPrefixNotOurs:      true,
 		serverstatus.ReasonStoreIncapable:     true,
+		serverstatus.ReasonEncryptionRefused:  true,
 		serverstatus.ReasonStoreUnreachable:   false,
 	} {
 		t.Run(reason, func(t *testing.T) {

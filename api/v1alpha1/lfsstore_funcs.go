@@ -66,6 +66,7 @@ func (s *LFSStore) Storage() *Storage {
 		CredentialsSecretRef: s.Spec.CredentialsSecretRef,
 		CASecretRef:          s.Spec.CASecretRef,
 		CreateBucket:         s.Spec.CreateBuckets,
+		Encryption:           s.Spec.Encryption,
 	}
 }
 

@@ -47,7 +47,8 @@ type StoreCapabilities struct {
 	// +required
 	SignedChecksum Capability `json:"signedChecksum,omitempty"`
 	// querySHA256 says whether an upload is refused that does not match the checksum in
-	// its URL. Where not, clients that send no headers upload in parts.
+	// its URL. Where not, clients that send no headers upload in parts; so do they
+	// where encryption is set, which no such URL can ask for.
 	// +required
 	QuerySHA256 Capability `json:"querySHA256,omitempty"`
 	// conditionalWrites says whether If-None-Match and If-Match are honoured.

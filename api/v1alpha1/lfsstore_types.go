@@ -93,6 +93,11 @@ type LFSStoreSpec struct {
 	// store's certificate.
 	// +optional
 	CASecretRef *LocalReference `json:"caSecretRef,omitempty"`
+	// encryption at rest that the store is asked for with every write of every
+	// repository. Left out: what buckets do by themselves. A change concerns what is
+	// written from then on.
+	// +optional
+	Encryption *Encryption `json:"encryption,omitempty"`
 
 	// sessions that servers hold instead of the store's key.
 	// +optional

@@ -57,7 +57,37 @@ type Storage struct {
 	// createBucket makes the bucket when it does not exist.
 	// +optional
 	CreateBucket bool `json:"createBucket,omitempty"`
+	// encryption at rest that the store is asked for with every write. Left out: what
+	// the bucket does by itself. A change concerns what is written from then on.
+	// +optional
+	Encryption *Encryption `json:"encryption,omitempty"`
 }
+
+// Encryption at rest, by the store.
+// +kubebuilder:validation:XValidation:rule=`!has(self.kmsKeyID) || self.type == 'SSE-KMS'`,message="is only for type SSE-KMS: remove it, or set type: SSE-KMS",reason=FieldValueForbidden,fieldPath=".kmsKeyID"
+type Encryption struct {
+	// type is SSE-KMS, with a key of the store's KMS, or SSE-S3, with keys that the
+	// store manages by itself.
+	// +required
+	Type EncryptionType `json:"type,omitempty"`
+	// kmsKeyID names the key: an ID, an ARN or an alias, as the store knows it. Left
+	// out: the store's default key.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[A-Za-z0-9:/_.-]+$')`,message="must be letters, digits and :/_.- only, for example arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	KMSKeyID string `json:"kmsKeyID,omitempty"`
+}
+
+// EncryptionType says whose keys encrypt.
+// +kubebuilder:validation:Enum=SSE-KMS;SSE-S3
+type EncryptionType string
+
+// The encryption types.
+const (
+	EncryptionKMS EncryptionType = "SSE-KMS"
+	EncryptionS3  EncryptionType = "SSE-S3"
+)
 
 // AddressingStyle says where a bucket's name stands in a URL.
 // +kubebuilder:validation:Enum=Path;VirtualHosted

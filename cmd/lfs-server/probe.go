@@ -91,7 +91,7 @@ func (o storeOptions) probeSessions(ctx context.Context, st serverconfig.Storage
 	if err != nil {
 		return nil, err
 	}
-	endpoint, err := objectstore.ParseEndpoint(st.Endpoint, st.Region, st.Bucket, st.VirtualHosted)
+	endpoint, err := objectstore.EndpointFor(st, st.Endpoint)
 	if err != nil {
 		return nil, err
 	}

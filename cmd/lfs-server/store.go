@@ -95,7 +95,7 @@ func (o storeOptions) credentials() (objectstore.Credentials, bool) {
 
 func (o storeOptions) connectWith(cfg *serverconfig.Config, keys objectstore.KeySource) (connection, error) {
 	st := cfg.Storage
-	endpoint, err := objectstore.ParseEndpoint(st.Endpoint, st.Region, st.Bucket, st.VirtualHosted)
+	endpoint, err := objectstore.EndpointFor(st, st.Endpoint)
 	if err != nil {
 		return connection{}, err
 	}

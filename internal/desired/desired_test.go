@@ -65,6 +65,7 @@ func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
 		"sessions": func(r *v1alpha1.LFSRepository, in *Inputs) {
 			inStore(r, in)
 			in.Store.Spec.Sessions = &v1alpha1.StoreSessions{Mode: v1alpha1.SessionsRequired, RoleARN: "arn:aws:iam::123456789012:role/lfs"}
+			in.Store.Spec.Encryption = &v1alpha1.Encryption{Type: v1alpha1.EncryptionKMS, KMSKeyID: "alias/lfs"}
 		},
 		"suspended": func(r *v1alpha1.LFSRepository, _ *Inputs) {
 			r.Spec.Suspend = true

@@ -81,10 +81,18 @@ func storageConfig(in Inputs) serverconfig.Storage {
 		Prefix:          in.Location.Prefix,
 		CredentialsName: storage.CredentialsSecretRef.Name,
 		CA:              storage.CASecretRef != nil,
+		Encryption:      encryptionConfig(storage.Encryption),
 		MaxPutBytes:     maxPut(in.Repository),
 
 		CredentialsNamespace: in.Location.ServerNamespace,
 	}
+}
+
+func encryptionConfig(e *v1alpha1.Encryption) *serverconfig.Encryption {
+	if e == nil {
+		return nil
+	}
+	return &serverconfig.Encryption{Type: string(e.Type), KMSKeyID: e.KMSKeyID}
 }
 
 // maxPut in bytes, 0 where the annotation says nothing that makes sense.

@@ -32,10 +32,15 @@ func (in Inputs) sessions() bool {
 // so, and nobody gets the key.
 func sessionsConfig(in Inputs) *serverconfig.Sessions {
 	at := in.Server()
-	grant, err := storesession.Sign(storesession.Grant{
+	may := storesession.Grant{
 		Store: string(in.Store.UID), ServiceAccount: at.Namespace + "/" + ServerName(at.Base),
 		Bucket: in.Location.Bucket, Prefix: in.Location.Prefix, CreateBucket: in.Store.Spec.CreateBuckets,
-	}, in.GrantKey)
+	}
+	spec := in.Store.Spec
+	if spec.Sessions != nil && spec.Encryption != nil && spec.Encryption.Type == v1alpha1.EncryptionKMS {
+		may.KMSKey = storesession.KMSKey(spec.Sessions.RoleARN, spec.Encryption.KMSKeyID)
+	}
+	grant, err := storesession.Sign(may, in.GrantKey)
 	if err != nil {
 		grant = ""
 	}

@@ -30,7 +30,7 @@ func newHostTable(cfg *serverconfig.Config, keys objectstore.KeySource, now func
 	st := cfg.Storage
 	for _, e := range cfg.Endpoints {
 		store := cmp.Or(e.StoreEndpoint, st.PublicEndpoint, st.Endpoint)
-		se, err := objectstore.ParseEndpoint(store, st.Region, st.Bucket, st.VirtualHosted)
+		se, err := objectstore.EndpointFor(st, store)
 		if err != nil {
 			return t, fmt.Errorf("endpoint %s: %w", e.Host, err)
 		}

@@ -167,14 +167,14 @@ func caProblem(cfg *serverconfig.Config, f *files) *monitor.Problem {
 // connect returns the previous connection when nothing about it has changed.
 func connect(cfg *serverconfig.Config, ca []byte, access storeAccess, prev *snapshot, now func() time.Time, observe objectstore.Observer) (*storeClient, error) {
 	st := cfg.Storage
-	revision := digest(st.Endpoint, st.Region, st.Bucket, st.Prefix, fmt.Sprint(st.VirtualHosted, st.CA, st.CreateBucket),
+	endpoint, err := objectstore.EndpointFor(st, st.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	revision := digest(st.Endpoint, st.Region, st.Bucket, st.Prefix, fmt.Sprint(st.VirtualHosted, st.CA, st.CreateBucket, endpoint.Encryption),
 		string(ca), access.revision)
 	if prev != nil && prev.store != nil && prev.store.revision == revision {
 		return prev.store, nil
-	}
-	endpoint, err := objectstore.ParseEndpoint(st.Endpoint, st.Region, st.Bucket, st.VirtualHosted)
-	if err != nil {
-		return nil, err
 	}
 	var roots *x509.CertPool
 	if st.CA {

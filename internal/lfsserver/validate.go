@@ -30,8 +30,8 @@ func validate(c *serverconfig.Config) error {
 	want(!strings.HasPrefix(c.Storage.Prefix, "/"), "storage.prefix: must not begin with /")
 	want(c.Storage.MaxPutBytes >= 0, "storage.maxPutBytes: must not be negative")
 	want(c.Transfer == "" || c.Transfer == serverconfig.TransferProxy, "transfer: want %q or nothing", serverconfig.TransferProxy)
-	_, err := objectstore.ParseEndpoint(c.Storage.Endpoint, c.Storage.Region, c.Storage.Bucket, c.Storage.VirtualHosted)
-	want(err == nil, "storage.endpoint: %v", err)
+	_, err := objectstore.EndpointFor(c.Storage, c.Storage.Endpoint)
+	want(err == nil, "storage: %v", err)
 	for i, e := range c.Endpoints {
 		want(e.Scheme == "http" || e.Scheme == "https", "endpoints[%d].scheme: want http or https", i)
 		want(e.Host != "" && !strings.ContainsAny(e.Host, "/ @?#"), "endpoints[%d].host: want host[:port]", i)

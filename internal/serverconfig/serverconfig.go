@@ -140,9 +140,36 @@ type Storage struct {
 	Sessions *Sessions `json:"sessions,omitempty"`
 	// CA is true when StoreCAFile is to be trusted.
 	CA bool `json:"ca,omitempty"`
+	// Encryption that every write asks the store for, where set.
+	Encryption *Encryption `json:"encryption,omitempty"`
 	// MaxPutBytes is the largest object that the store, or what stands before it,
 	// takes in one PUT; 0 for S3's own limit of 5 GiB.
 	MaxPutBytes int64 `json:"maxPutBytes,omitempty"`
+}
+
+// Types of Encryption.
+const (
+	EncryptionS3  = "SSE-S3"
+	EncryptionKMS = "SSE-KMS"
+)
+
+// Encryption is done by the store, at rest.
+type Encryption struct {
+	// Type is one of the constants.
+	Type string `json:"type"`
+	// KMSKeyID of EncryptionKMS, empty for the store's default key.
+	KMSKeyID string `json:"kmsKeyID,omitempty"`
+}
+
+// String is for messages.
+func (e *Encryption) String() string {
+	switch {
+	case e == nil:
+		return "none"
+	case e.KMSKeyID != "":
+		return e.Type + " with key " + e.KMSKeyID
+	}
+	return e.Type
 }
 
 // AdoptFrom is where objects lie that are to be taken over.

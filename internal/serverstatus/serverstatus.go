@@ -72,13 +72,16 @@ const (
 	ReasonCredentialsMissing = "CredentialsMissing"
 	ReasonCredentialsRefused = "CredentialsRefused"
 	// ReasonSessionMissing: the server has no session with the store, or it ended.
-	ReasonSessionMissing        = "SessionMissing"
-	ReasonStoreUnreachable      = "StoreUnreachable"
-	ReasonBucketMissing         = "BucketMissing"
-	ReasonPrefixInUse           = "PrefixInUse"
-	ReasonPrefixNotOurs         = "PrefixNotOurs"
-	ReasonAdopting              = "Adopting"
-	ReasonStoreIncapable        = "StoreIncapable"
+	ReasonSessionMissing   = "SessionMissing"
+	ReasonStoreUnreachable = "StoreUnreachable"
+	ReasonBucketMissing    = "BucketMissing"
+	ReasonPrefixInUse      = "PrefixInUse"
+	ReasonPrefixNotOurs    = "PrefixNotOurs"
+	ReasonAdopting         = "Adopting"
+	ReasonStoreIncapable   = "StoreIncapable"
+	// ReasonEncryptionRefused: the store does not take objects with the encryption
+	// that is asked for.
+	ReasonEncryptionRefused     = "EncryptionRefused"
 	ReasonSigningKeysMissing    = "SigningKeysMissing"
 	ReasonSigningKeysMismatched = "SigningKeysMismatched"
 )
@@ -129,7 +132,8 @@ type Capabilities struct {
 	SignedChecksum bool `json:"signedChecksum"`
 	// QuerySHA256: a PUT whose body does not match X-Amz-Content-Sha256 in its
 	// presigned query is refused. Where not, clients that send no headers upload
-	// small objects as one part.
+	// small objects as one part. Never true where encryption is asked for: such a
+	// link cannot do that, and the upload of parts can.
 	QuerySHA256 bool `json:"querySHA256"`
 	// ConditionalWrites: If-None-Match:* and If-Match are honoured on PUT.
 	ConditionalWrites bool `json:"conditionalWrites"`
@@ -145,6 +149,8 @@ type Capabilities struct {
 	// Browsers: pages of any origin may upload to the bucket (CORS). Nothing but
 	// uploads from browsers depends on it.
 	Browsers bool `json:"browsers,omitempty"`
+	// Unencrypted: objects are stored without the encryption that was asked for.
+	Unencrypted bool `json:"unencrypted,omitempty"`
 	// Versioned: the bucket keeps versions.
 	Versioned bool `json:"versioned"`
 }

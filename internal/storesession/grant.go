@@ -20,6 +20,21 @@ type Grant struct {
 	Prefix string `json:"prefix"`
 	// CreateBucket lets the server make the bucket when it does not exist.
 	CreateBucket bool `json:"createBucket,omitempty"`
+	// KMSKey that objects are encrypted with, as a policy names it: see KMSKey.
+	KMSKey string `json:"kmsKey,omitempty"`
+}
+
+// KMSKey names the key of AWS's KMS with that ID in policies: all keys, where it is
+// no key's ARN. Only AWS asks for the permission, and its kind of STS has roles;
+// others refuse a policy that names it.
+func KMSKey(roleARN, id string) string {
+	switch {
+	case roleARN == "":
+		return ""
+	case strings.HasPrefix(id, "arn:") && strings.Contains(id, ":key/"):
+		return id
+	}
+	return "*"
 }
 
 // Sign makes a grant that Verify takes: a JSON Web Signature (RFC 7515) by EdDSA
@@ -68,6 +83,8 @@ func (g Grant) check() error {
 		return fmt.Errorf("%w: store, serviceAccount and bucket are required", ErrBadGrant)
 	case !strings.HasSuffix(g.Prefix, "/") || strings.HasPrefix(g.Prefix, "/"):
 		return fmt.Errorf("%w: prefix %q does not end in /", ErrBadGrant, g.Prefix)
+	case g.KMSKey != "*" && strings.ContainsAny(g.KMSKey, wildcards):
+		return fmt.Errorf("%w: kmsKey %q is not one key", ErrBadGrant, g.KMSKey)
 	case strings.ContainsAny(g.Bucket+g.Prefix, wildcards):
 		return fmt.Errorf("%w: in a policy, %q would stand for other prefixes too", ErrBadGrant, g.Prefix)
 	}

@@ -32,14 +32,30 @@ func (g Grant) OwnPolicy() string {
 	if g.CreateBucket {
 		statements = append(statements, allow(g.bucket(), "s3:CreateBucket", "s3:PutBucketCors"))
 	}
-	return render(statements...)
+	return g.render(statements, "kms:GenerateDataKey", "kms:Decrypt")
 }
 
 // UploadPolicy signs links that write: they can neither read nor copy.
-func (g Grant) UploadPolicy() string { return render(allow(g.objects(), "s3:PutObject")) }
+func (g Grant) UploadPolicy() string {
+	return g.render([]statement{allow(g.objects(), "s3:PutObject")}, "kms:GenerateDataKey", "kms:Decrypt")
+}
 
 // DownloadPolicy signs links that read.
-func (g Grant) DownloadPolicy() string { return render(allow(g.objects(), "s3:GetObject")) }
+func (g Grant) DownloadPolicy() string {
+	return g.render([]statement{allow(g.objects(), "s3:GetObject")}, "kms:Decrypt")
+}
+
+// render adds what S3 does with the key for whoever holds the session ("Using
+// server-side encryption with AWS KMS keys", Amazon S3 user guide, under Permissions;
+// the parts of an upload need Decrypt too), and only by way of S3.
+func (g Grant) render(statements []statement, withKey ...string) string {
+	if g.KMSKey != "" {
+		s := allow(g.KMSKey, withKey...)
+		s.Condition = map[string]map[string][]string{"StringLike": {"kms:ViaService": {"s3.*"}}}
+		statements = append(statements, s)
+	}
+	return render(statements...)
+}
 
 func (g Grant) bucket() string  { return "arn:aws:s3:::" + g.Bucket }
 func (g Grant) objects() string { return g.bucket() + "/" + g.Prefix + "*" }

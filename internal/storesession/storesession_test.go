@@ -68,6 +68,7 @@ func TestUnbindable(t *testing.T) {
 		"a variable":          func(g *storesession.Grant) { g.Prefix = "${aws:username}/" },
 		"a star for a bucket": func(g *storesession.Grant) { g.Bucket = "*" },
 		"no bucket":           func(g *storesession.Grant) { g.Bucket = "" },
+		"more than one key":   func(g *storesession.Grant) { g.KMSKey = "arn:aws:kms:*:1:key/*" },
 		"nobody":              func(g *storesession.Grant) { g.ServiceAccount = "" },
 	} {
 		g := grant
@@ -82,7 +83,23 @@ func TestUnbindable(t *testing.T) {
 func TestPolicies(t *testing.T) {
 	g := grant
 	g.Bucket, g.Prefix, g.CreateBucket = strings.Repeat("b", 63), strings.Repeat("p", 200)+"/", true
+	if strings.Contains(g.OwnPolicy()+g.UploadPolicy()+g.DownloadPolicy(), "kms:") {
+		t.Error("a policy of a store without keys names them")
+	}
+	id := "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	for want, got := range map[string]string{"": storesession.KMSKey("", id), id: storesession.KMSKey("arn:aws:iam::1:role/lfs", id), "*": storesession.KMSKey("arn:aws:iam::1:role/lfs", "alias/lfs")} {
+		if got != want {
+			t.Errorf("the key is %q in policies, want %q", got, want)
+		}
+	}
+	g.KMSKey = id
 	for _, p := range []string{g.OwnPolicy(), g.UploadPolicy(), g.DownloadPolicy()} {
+		if !strings.Contains(p, `"Resource":"`+id+`","Condition":{"StringLike":{"kms:ViaService":["s3.*"]}}`) || !strings.Contains(p, "kms:Decrypt") {
+			t.Errorf("no right to the key: %s", p)
+		}
+		if strings.Contains(p, "s3:PutObject") != strings.Contains(p, "kms:GenerateDataKey") {
+			t.Errorf("who puts needs data keys, and nobody else: %s", p)
+		}
 		if !json.Valid([]byte(p)) || len(p) > 2048 {
 			t.Errorf("%d characters: %s", len(p), p)
 		}

@@ -58,7 +58,7 @@ func TestImmutable(t *testing.T) {
 func TestMutable(t *testing.T) {
 	cases := map[string]struct{ base, change string }{
 		"all policy, removed":                     {base: "own-store.yaml", change: "spec: {threshold: null, suffixRules: null, keepVersions: null, quota: null, history: null, gc: null, multipart: null, transfer: null, access: null, server: null, exposure: null, deletionPolicy: null, suspend: null}"},
-		"how clients and servers reach the store": {base: "minimal.yaml", change: "spec: {storage: {publicEndpoint: 'https://s3.example.org', addressingStyle: VirtualHosted, caSecretRef: {name: ca}, createBucket: true}}"},
+		"how clients and servers reach the store": {base: "minimal.yaml", change: "spec: {storage: {publicEndpoint: 'https://s3.example.org', addressingStyle: VirtualHosted, caSecretRef: {name: ca}, createBucket: true, encryption: {type: SSE-KMS}}}"},
 		"the store's key":                         {base: "minimal.yaml", change: "spec: {storage: {credentialsSecretRef: {name: other}}}"},
 		"quota":                                   {base: "minimal.yaml", change: "spec: {quota: 1Gi}"},
 		"suspend":                                 {base: "minimal.yaml", change: "spec: {suspend: true}"},

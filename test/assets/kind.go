@@ -3,6 +3,8 @@ package assets
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
@@ -19,6 +21,8 @@ type kind struct {
 	name string
 	// program in bin/, and the environment variable that puts another in its place.
 	program, env string
+	// kms: it can encrypt with a key of its environment.
+	kms bool
 	// start runs it: listen is an address, port 0 for a free one; dir its folder,
 	// empty for a temporary one that goes with it; args are more flags of teststore.
 	start func(s *Store, listen string, args []string) (*process, error)
@@ -26,7 +30,7 @@ type kind struct {
 
 var kinds = map[string]kind{
 	"versitygw": {name: "versitygw", program: "teststore", env: "TEST_STORE_BIN", start: startTeststore},
-	"minio":     {name: "minio", program: "minio", env: "MINIO_BIN", start: startMinIO},
+	"minio":     {name: "minio", program: "minio", env: "MINIO_BIN", kms: true, start: startMinIO},
 }
 
 // kindOf this test run: versitygw, unless the environment says otherwise.
@@ -66,15 +70,20 @@ wait $! 2>/dev/null
 // startMinIO knows none of teststore's flags: buckets of MinIO can be versioned
 // without any.
 func startMinIO(s *Store, listen string, _ []string) (*process, error) {
+	env := []string{
+		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
+		"MINIO_REGION=" + s.Region, "MINIO_BROWSER=off", "MINIO_UPDATE=off",
+	}
+	if s.KMSKeyID != "" {
+		key := sha256.Sum256([]byte(s.SecretKey)) // the same after a restart
+		env = append(env, "MINIO_KMS_SECRET_KEY="+s.KMSKeyID+":"+base64.StdEncoding.EncodeToString(key[:]))
+	}
 	return start(command{
 		// Its port is found here, since it does not tell one that it was given.
 		addr: func() (string, error) { return freePort(listen) },
 		bin:  "/bin/sh",
 		args: []string{"-c", minioScript, "minio", s.dir, s.bin, "server", "--quiet", "--address"},
-		env: []string{
-			"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
-			"MINIO_REGION=" + s.Region, "MINIO_BROWSER=off", "MINIO_UPDATE=off",
-		},
+		env:  env,
 		// Its own health endpoints say yes before it takes buckets.
 		ready: func(addr string) bool {
 			status, err := s.createBucket(context.Background(), "http://"+addr, "made-to-see-whether-it-answers")

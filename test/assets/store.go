@@ -19,6 +19,9 @@ type Store struct {
 	SecretKey string
 	Region    string
 
+	// KMSKeyID is the one key of the store's KMS, empty where it has none.
+	KMSKeyID string
+
 	kind   kind
 	bin    string
 	dir    string // empty: a temporary one
@@ -34,7 +37,24 @@ type Store struct {
 func StartStore(t testing.TB, args ...string) *Store {
 	t.Helper()
 	s := newStore(t)
-	s.dir, s.args = t.TempDir(), args
+	s.args = args
+	return s.startOwn(t)
+}
+
+// StartStoreWithKMS is StartStore with a KMS of one key, where the kind of store
+// has such a thing: see KMSKeyID.
+func StartStoreWithKMS(t testing.TB) *Store {
+	t.Helper()
+	s := newStore(t)
+	if s.kind.kms {
+		s.KMSKeyID = "key-of-the-tests"
+	}
+	return s.startOwn(t)
+}
+
+func (s *Store) startOwn(t testing.TB) *Store {
+	t.Helper()
+	s.dir = t.TempDir()
 	s.start(t, "127.0.0.1:0")
 	t.Cleanup(func() {
 		s.Stop()

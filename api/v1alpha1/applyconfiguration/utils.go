@@ -42,6 +42,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EffectiveStringApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EffectiveStrings"):
 		return &apiv1alpha1.EffectiveStringsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Encryption"):
+		return &apiv1alpha1.EncryptionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Endpoint"):
 		return &apiv1alpha1.EndpointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EndpointStatus"):

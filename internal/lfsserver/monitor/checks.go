@@ -112,6 +112,10 @@ func explain(t *Target, err error) *Problem {
 	case errors.Is(err, objectstore.ErrBucketMissing):
 		return &Problem{serverstatus.ReasonBucketMissing, fmt.Sprintf(
 			"Bucket %q does not exist at %s. Create it, or set createBucket: true.", s.Bucket, s.Endpoint)}
+	case errors.Is(err, objectstore.ErrEncryptionRefused):
+		return &Problem{serverstatus.ReasonEncryptionRefused, fmt.Sprintf(
+			"The store at %s does not encrypt as the field encryption asks for, %s (%s). Set up encryption and the key in the store, correct kmsKeyID, or remove the field.",
+			s.Endpoint, s.Encryption, objectstore.Cause(err))}
 	case errors.Is(err, objectstore.ErrDenied) && s.Sessions != nil:
 		return &Problem{serverstatus.ReasonCredentialsRefused, fmt.Sprintf(
 			"The store at %s refuses the session that it made for prefix %q of bucket %q (%s). Check that the key of Secret %q may list, read, write and delete there, and has not been taken away.",

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
 // Endpoint is where a store is reached and how its buckets are named in URLs.
@@ -18,6 +20,19 @@ type Endpoint struct {
 	VirtualHosted bool
 	// Bucket that every request is about.
 	Bucket string
+	// Encryption that every write asks for.
+	Encryption Encryption
+}
+
+// EndpointFor is a configured store at an endpoint of its: that of servers or one
+// that clients reach it by.
+func EndpointFor(st serverconfig.Storage, endpoint string) (Endpoint, error) {
+	e, err := ParseEndpoint(endpoint, st.Region, st.Bucket, st.VirtualHosted)
+	if err != nil {
+		return e, err
+	}
+	e.Encryption, err = encryptionOf(st.Encryption)
+	return e, err
 }
 
 // ParseEndpoint reads an endpoint of the form http(s)://host[:port]. A path,

@@ -41,14 +41,33 @@ var (
 	guardedChecksumNames = newHeaderNames("content-length", "host", guardAlgorithm, HeaderChecksum, guardCopy, guardTrailer)
 )
 
-func (r *presignRequest) signedHeaders() headerNames {
+func (s *signer) signedHeaders(r *presignRequest) headerNames {
 	switch {
 	case r.guarded && r.checksum != "":
-		return guardedChecksumNames
+		return s.encryption.guarded
 	case r.guarded:
 		return guardedNames
 	case r.checksum != "":
-		return checksumNames
+		return s.encryption.plain
 	}
 	return plainNames
+}
+
+// signedEncryption is what links that take a header of ours have signed of
+// Encryption: nobody who holds one can leave it out.
+type signedEncryption struct {
+	canonical string
+	// The signed headers of such links, and of guarded ones.
+	plain, guarded headerNames
+}
+
+func signedEncryptionOf(e Encryption) signedEncryption {
+	if e.Algorithm == "" {
+		return signedEncryption{plain: checksumNames, guarded: guardedChecksumNames}
+	}
+	plain := append([]string{"content-length", "host", HeaderChecksum}, e.names()...)
+	guarded := append([]string{"content-length", "host", guardAlgorithm, HeaderChecksum, guardCopy}, e.names()...)
+	return signedEncryption{
+		canonical: e.canonical(), plain: newHeaderNames(plain...), guarded: newHeaderNames(append(guarded, guardTrailer)...),
+	}
 }

@@ -57,8 +57,8 @@ type Multipart interface {
 // Create implements Multipart.
 func (s *S3) Create(ctx context.Context, key string) (string, error) {
 	ctx, _ = withCall(ctx, "create-upload")
-	id, err := s.core.NewMultipartUpload(ctx, s.bucket, key, minio.PutObjectOptions{})
-	return id, fault("create upload", key, err)
+	id, err := s.core.NewMultipartUpload(ctx, s.bucket, key, minio.PutObjectOptions{ServerSideEncryption: s.sse})
+	return id, s.writeFault("create upload", key, err)
 }
 
 // PutPart implements Multipart.
@@ -118,8 +118,8 @@ func (s *S3) Abort(ctx context.Context, key, uploadID string) error {
 // Copy implements Multipart.
 func (s *S3) Copy(ctx context.Context, srcKey, srcETag, dstKey string) error {
 	ctx, _ = withCall(ctx, callCopy)
-	_, err := s.core.CopyObject(ctx, s.bucket, srcKey, s.bucket, dstKey, ifSourceIs(srcETag), minio.CopySrcOptions{}, minio.PutObjectOptions{})
-	return fault("copy", srcKey, err)
+	_, err := s.core.CopyObject(ctx, s.bucket, srcKey, s.bucket, dstKey, s.copyHeader(srcETag), minio.CopySrcOptions{}, minio.PutObjectOptions{})
+	return s.writeFault("copy", srcKey, err)
 }
 
 // CopyPart implements Multipart.

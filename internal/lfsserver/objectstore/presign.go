@@ -69,13 +69,18 @@ func (s *URLSigner) PresignPut(key string, sha256 []byte, size int64, expires ti
 	if err != nil {
 		return "", nil, err
 	}
-	return u, map[string]string{HeaderChecksum: sum}, nil
+	header := map[string]string{HeaderChecksum: sum}
+	s.ring.endpoint.Encryption.addTo(header)
+	return u, header, nil
 }
 
 // PresignPutQuery implements UploadPresigner.
 func (s *URLSigner) PresignPutQuery(key string, sha256 []byte, expires time.Duration) (string, error) {
 	if len(sha256) != 32 {
 		return "", fmt.Errorf("presign: bad checksum (%d bytes)", len(sha256))
+	}
+	if s.ring.endpoint.Encryption.Algorithm != "" {
+		return "", errors.New("presign: a link whose client sends no headers cannot ask for encryption")
 	}
 	return s.presign(&presignRequest{method: "PUT", key: key, at: s.now(), expires: expires,
 		payload: hex.EncodeToString(sha256), guarded: s.guarded})

@@ -24,6 +24,9 @@ func Probe(ctx context.Context, s *S3, signer *URLSigner, prefix layout.Prefix) 
 	defer p.cleanUp(ctx)
 	var caps serverstatus.Capabilities
 	var err error
+	if caps.Unencrypted, err = p.unencrypted(ctx); err != nil {
+		return caps, err
+	}
 	if caps.ConditionalWrites, err = p.conditionalWrites(ctx); err != nil {
 		return caps, err
 	}
@@ -60,6 +63,10 @@ func Lacks(c serverstatus.Capabilities) []string {
 	}
 	if !c.PresignExpiry {
 		out = append(out, "it accepts presigned requests after their expiry, so every link that was ever given out stays valid")
+	}
+	if c.Unencrypted {
+		out = append(out, "it stores objects without the encryption that the field encryption asks for, "+
+			"so either the store has to be set up for that (a KMS and a key) or the field to be removed")
 	}
 	return out
 }
@@ -148,6 +155,9 @@ func (p *probe) signedChecksum(ctx context.Context) (bool, error) {
 
 // querySHA256 uploads as a client without headers would, wrong bytes first.
 func (p *probe) querySHA256(ctx context.Context) (bool, error) {
+	if p.s3.encryption.Algorithm != "" {
+		return false, nil // such a link cannot ask for it
+	}
 	key := p.dir + "query"
 	sum := sha256.Sum256([]byte(probeRight))
 	u, err := p.signer.PresignPutQuery(key, sum[:], time.Minute)

@@ -38,7 +38,11 @@ func (p *probe) obeysUnsigned(ctx context.Context) (bool, error) {
 		"copy":      {guardCopy: "/" + p.s3.bucket + "/" + source},
 		"algorithm": {guardAlgorithm: "CRC32", "x-amz-checksum-crc32": crc32Of(probeWrong)},
 	} {
-		for _, link := range []func(string) (string, map[string]string, error){p.checksumLink, p.queryLink} {
+		links := []func(string) (string, map[string]string, error){p.checksumLink, p.queryLink}
+		if p.s3.encryption.Algorithm != "" {
+			links = links[:1] // there are none of the other kind
+		}
+		for _, link := range links {
 			key := fmt.Sprintf("%sforged-%s-%t", p.dir, name, p.signer.guarded)
 			u, header, err := link(key)
 			if err != nil {

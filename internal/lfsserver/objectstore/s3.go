@@ -14,6 +14,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/encrypt"
 )
 
 // retries of a call that minio-go thinks worth it. Its own default is 10, which
@@ -29,6 +30,9 @@ type S3 struct {
 	// ring and base are for direct.go; base is the URL that object keys follow.
 	ring *keyring
 	base url.URL
+
+	encryption Encryption
+	sse        encrypt.ServerSide // the same for minio-go
 }
 
 var (
@@ -60,11 +64,16 @@ func NewS3From(e Endpoint, keys KeySource, transport http.RoundTripper, observe 
 	if err != nil {
 		return nil, fmt.Errorf("store endpoint %s: %w", e, err)
 	}
+	sse, err := e.Encryption.serverSide()
+	if err != nil {
+		return nil, fmt.Errorf("store endpoint %s: %w", e, err)
+	}
 	base := url.URL{Scheme: e.scheme(), Host: e.authority(), Path: e.basePath()}
-	return &S3{core: core, bucket: e.Bucket, region: e.Region, ring: newKeyring(e, keys), base: base, http: &http.Client{
-		Transport:     rt,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &S3{core: core, bucket: e.Bucket, region: e.Region, ring: newKeyring(e, keys), base: base,
+		encryption: e.Encryption, sse: sse, http: &http.Client{
+			Transport:     rt,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}}, nil
 }
 
 // Put implements Bucket. Info.LastModified stays zero, since S3 does not tell
@@ -72,7 +81,7 @@ func NewS3From(e Endpoint, keys KeySource, transport http.RoundTripper, observe 
 func (s *S3) Put(ctx context.Context, key string, body io.Reader, size int64, cond Condition) (Info, error) {
 	// minio-go would sign chunk by chunk over http, which not every store
 	// reads. A whole signed hash where the body is at hand, else none.
-	opts := minio.PutObjectOptions{DisableContentSha256: true}
+	opts := minio.PutObjectOptions{DisableContentSha256: true, ServerSideEncryption: s.sse}
 	if cond.IfAbsent {
 		opts.SetMatchETagExcept("*")
 	}
@@ -92,7 +101,7 @@ func (s *S3) Put(ctx context.Context, key string, body io.Reader, size int64, co
 	ctx, c := withCall(ctx, "put")
 	up, err := s.core.PutObject(ctx, s.bucket, key, body, size, "", sum, opts)
 	if err != nil {
-		return Info{}, fault("put", key, err)
+		return Info{}, s.writeFault("put", key, err)
 	}
 	return Info{Key: key, Size: size, ETag: up.ETag, VersionID: up.VersionID, Date: c.date}, nil
 }

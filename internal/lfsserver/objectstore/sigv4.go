@@ -46,6 +46,7 @@ type signer struct {
 	region                 string
 	creds                  Credentials
 	token                  string // escaped session token
+	encryption             signedEncryption
 	day                    atomic.Pointer[signingDay]
 	last                   atomic.Pointer[moment]
 	buffers                sync.Pool
@@ -70,6 +71,7 @@ func newSigner(e Endpoint, c Credentials) *signer {
 	s := &signer{
 		scheme: e.scheme(), host: e.authority(), basePath: escapePath(e.basePath()),
 		region: e.Region, creds: c, token: escape(c.SessionToken),
+		encryption: signedEncryptionOf(e.Encryption),
 	}
 	s.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	return s
@@ -156,7 +158,7 @@ func (s *signer) appendQuery(b []byte, r *presignRequest, at *moment) []byte {
 		b = append(b, s.token...)
 	}
 	b = append(b, "&X-Amz-SignedHeaders="...)
-	b = append(b, r.signedHeaders().query...)
+	b = append(b, s.signedHeaders(r).query...)
 	if r.query != "" {
 		b = append(b, '&')
 		b = append(b, r.query...)
@@ -192,10 +194,16 @@ func (s *signer) appendHeaders(b []byte, r *presignRequest) []byte {
 		b = append(b, '\n')
 	}
 	if r.guarded {
-		b = append(b, guardCopy+":\n"+guardTrailer+":\n"...)
+		b = append(b, guardCopy+":\n"...)
+	}
+	if r.checksum != "" {
+		b = append(b, s.encryption.canonical...)
+	}
+	if r.guarded {
+		b = append(b, guardTrailer+":\n"...)
 	}
 	b = append(b, '\n')
-	b = append(b, r.signedHeaders().names...)
+	b = append(b, s.signedHeaders(r).names...)
 	b = append(b, '\n')
 	if r.payload != "" {
 		return append(b, r.payload...)

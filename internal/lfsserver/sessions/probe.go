@@ -19,6 +19,9 @@ import (
 // nowhere else in it. What a store lacks is no error.
 func Probe(ctx context.Context, sts *STS, key objectstore.Credentials, e objectstore.Endpoint, prefix string) serverstatus.SessionProbe {
 	p := &probe{sts: sts, key: key, endpoint: e, grant: storesession.Grant{Bucket: e.Bucket, Prefix: prefix + "sessions/"}}
+	if e.Encryption.UsesKMS() {
+		p.grant.KMSKey = storesession.KMSKey(sts.RoleARN, e.Encryption.KMSKeyID)
+	}
 	if err := p.run(ctx); err != nil {
 		return serverstatus.SessionProbe{Message: err.Error()}
 	}

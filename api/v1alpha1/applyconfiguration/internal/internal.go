@@ -233,6 +233,17 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.Encryption
+  map:
+    fields:
+    - name: kmsKeyID
+      type:
+        scalar: string
+    - name: type
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.EncryptionType
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.EncryptionType
+  scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.Endpoint
   map:
     fields:
@@ -698,6 +709,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: defaults
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreDefaults
+    - name: encryption
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Encryption
     - name: endpoint
       type:
         scalar: string
@@ -885,6 +899,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: credentialsSecretRef
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.LocalReference
+    - name: encryption
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Encryption
     - name: endpoint
       type:
         scalar: string

@@ -29,6 +29,10 @@ type LFSStoreSpecApplyConfiguration struct {
 	// caSecretRef names a Secret in serverNamespace whose ca.crt verifies the
 	// store's certificate.
 	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
+	// encryption at rest that the store is asked for with every write of every
+	// repository. Left out: what buckets do by themselves. A change concerns what is
+	// written from then on.
+	Encryption *EncryptionApplyConfiguration `json:"encryption,omitempty"`
 	// sessions that servers hold instead of the store's key.
 	Sessions *StoreSessionsApplyConfiguration `json:"sessions,omitempty"`
 	// bucket of all repositories that do not name another. Excludes bucketTemplate. Immutable.
@@ -123,6 +127,14 @@ func (b *LFSStoreSpecApplyConfiguration) WithCredentialsSecretRef(value *LocalRe
 // If called multiple times, the CASecretRef field is set to the value of the last call.
 func (b *LFSStoreSpecApplyConfiguration) WithCASecretRef(value *LocalReferenceApplyConfiguration) *LFSStoreSpecApplyConfiguration {
 	b.CASecretRef = value
+	return b
+}
+
+// WithEncryption sets the Encryption field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Encryption field is set to the value of the last call.
+func (b *LFSStoreSpecApplyConfiguration) WithEncryption(value *EncryptionApplyConfiguration) *LFSStoreSpecApplyConfiguration {
+	b.Encryption = value
 	return b
 }
 

@@ -26,6 +26,9 @@ type StorageApplyConfiguration struct {
 	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
 	// createBucket makes the bucket when it does not exist.
 	CreateBucket *bool `json:"createBucket,omitempty"`
+	// encryption at rest that the store is asked for with every write. Left out: what
+	// the bucket does by itself. A change concerns what is written from then on.
+	Encryption *EncryptionApplyConfiguration `json:"encryption,omitempty"`
 }
 
 // StorageApplyConfiguration constructs a declarative configuration of the Storage type for use with
@@ -87,5 +90,13 @@ func (b *StorageApplyConfiguration) WithCASecretRef(value *LocalReferenceApplyCo
 // If called multiple times, the CreateBucket field is set to the value of the last call.
 func (b *StorageApplyConfiguration) WithCreateBucket(value bool) *StorageApplyConfiguration {
 	b.CreateBucket = &value
+	return b
+}
+
+// WithEncryption sets the Encryption field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Encryption field is set to the value of the last call.
+func (b *StorageApplyConfiguration) WithEncryption(value *EncryptionApplyConfiguration) *StorageApplyConfiguration {
+	b.Encryption = value
 	return b
 }

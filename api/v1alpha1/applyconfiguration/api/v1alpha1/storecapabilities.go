@@ -14,7 +14,8 @@ type StoreCapabilitiesApplyConfiguration struct {
 	// signedChecksum says whether an upload is refused that does not match its signed checksum.
 	SignedChecksum *apiv1alpha1.Capability `json:"signedChecksum,omitempty"`
 	// querySHA256 says whether an upload is refused that does not match the checksum in
-	// its URL. Where not, clients that send no headers upload in parts.
+	// its URL. Where not, clients that send no headers upload in parts; so do they
+	// where encryption is set, which no such URL can ask for.
 	QuerySHA256 *apiv1alpha1.Capability `json:"querySHA256,omitempty"`
 	// conditionalWrites says whether If-None-Match and If-Match are honoured.
 	ConditionalWrites *apiv1alpha1.Capability `json:"conditionalWrites,omitempty"`
