@@ -50,6 +50,10 @@ func (p Prefix) OIDOf(key string) (string, bool) {
 // Owner is the key of the object that says whose prefix this is.
 func (p Prefix) Owner() string { return string(p) + metaDir + "owner.json" }
 
+// Meta is the prefix of all that the server and garbage collection keep for
+// themselves.
+func (p Prefix) Meta() string { return string(p) + metaDir }
+
 // Uploaders is the key of the object that says which servers hand out links to
 // upload.
 func (p Prefix) Uploaders() string { return string(p) + metaDir + "uploaders.json" }
@@ -82,6 +86,9 @@ func (p Prefix) GCReport() string { return string(p) + metaDir + "gc/report.json
 
 // GCRequest is the key of the last request to run garbage collection.
 func (p Prefix) GCRequest() string { return string(p) + metaDir + "gc/request.json" }
+
+// Abandoned is the key of the counts of what nobody finished and servers threw away.
+func (p Prefix) Abandoned() string { return string(p) + metaDir + "abandoned.json" }
 
 // AdoptionReport is the key of what the last adoption has found.
 func (p Prefix) AdoptionReport() string { return string(p) + metaDir + "adoption/report.json" }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/abandoned"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/locks"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/stream"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
@@ -30,20 +31,33 @@ func (s *Server) sweepUploads(ctx context.Context) {
 		if snap.store == nil || !s.storeReady() {
 			continue
 		}
-		streams, err := stream.Sweep(ctx, snap.store.bucket, snap.prefix, upload.SweepAfter)
-		uploads, staged, uerr := upload.Sweep(ctx, snap.store.bucket, snap.prefix, upload.SweepAfter)
-		if err = errors.Join(err, uerr); err != nil {
-			s.log.Warn("abandoned uploads could not be swept", "error", err)
-		}
-		if streams+uploads+staged > 0 {
-			s.log.Info("abandoned uploads swept", "streams", streams, "uploads", uploads, "staged", staged)
-		}
-		s.tidyLocks(ctx, snap)
+		s.sweepOnce(ctx, snap)
 	}
 }
 
-// tidyLocks removes what old locks left.
-func (s *Server) tidyLocks(ctx context.Context, snap *snapshot) {
+// sweepOnce throws away what is old enough and counts it for the reports.
+func (s *Server) sweepOnce(ctx context.Context, snap *snapshot) {
+	streams, err := stream.Sweep(ctx, snap.store.bucket, snap.prefix, upload.SweepAfter)
+	uploads, staged, uerr := upload.Sweep(ctx, snap.store.bucket, snap.prefix, upload.SweepAfter)
+	if err = errors.Join(err, uerr); err != nil {
+		s.log.Warn("abandoned uploads could not be swept", "error", err)
+	}
+	if streams+uploads+staged > 0 {
+		s.log.Info("abandoned uploads swept", "streams", streams, "uploads", uploads, "staged", staged)
+	}
+	counts := abandoned.Counts{
+		Tus: int64(streams), Uploads: int64(uploads), Unproven: int64(staged), LockTombstones: int64(s.tidyLocks(ctx, snap)),
+	}
+	if !counts.Any() {
+		return
+	}
+	if err := abandoned.Add(ctx, snap.store.bucket, snap.prefix, counts, s.now()); err != nil {
+		s.log.Warn("what was abandoned could not be counted", "error", err)
+	}
+}
+
+// tidyLocks removes what old locks left, and returns of how many.
+func (s *Server) tidyLocks(ctx context.Context, snap *snapshot) int {
 	service := &locks.Service{Bucket: snap.store.bucket, Prefix: snap.prefix, Cache: snap.store.locks, Now: s.now}
 	n, err := service.Tidy(ctx, locks.TidyAfter, locks.Remover{
 		Presign: snap.store.signer,
@@ -55,4 +69,5 @@ func (s *Server) tidyLocks(ctx context.Context, snap *snapshot) {
 	if n > 0 {
 		s.log.Info("old locks tidied", "tombstones", n)
 	}
+	return n
 }
