@@ -14,12 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
-
 	"github.com/lfs-operator/lfs-operator/internal/gc/explain"
 	"github.com/lfs-operator/lfs-operator/internal/gc/gctest"
-	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -30,9 +26,10 @@ import (
 // limits as short as the clock of S3 allows.
 type gcWorld struct {
 	*lfstest.Server
-	t    *testing.T
-	git  *gctest.Git
-	runs int
+	t      *testing.T
+	git    *gctest.Git
+	remote *assets.Git
+	runs   int
 }
 
 func newGCWorld(t *testing.T) *gcWorld {
@@ -44,7 +41,7 @@ func newGCWorld(t *testing.T) *gcWorld {
 func newGCWorldOn(t *testing.T, store *assets.Store, bucket string) *gcWorld {
 	t.Helper()
 	remote := assets.GitServerWithPassword(t, "reader", "s3cret-word", "models")
-	w := &gcWorld{t: t, git: gctest.NewGit(t)}
+	w := &gcWorld{t: t, git: gctest.NewGit(t), remote: remote}
 	w.Server = lfstest.Start(t, store, lfstest.WithConfig(func(c *serverconfig.Config) {
 		c.Storage.Bucket = bucket
 		c.Policy.KeepVersions = 2
@@ -231,36 +228,6 @@ func TestScanToFile(t *testing.T) {
 	}
 	if st, err := os.Stat(out); err != nil || st.Size() == 0 {
 		t.Errorf("live set: %v", err)
-	}
-}
-
-// Where the bucket keeps versions, exactly the examined version is deleted: no
-// delete marker hides it, nothing of it stays.
-func TestVersionedBucket(t *testing.T) {
-	store := assets.StartStore(t, "--versioning-dir", t.TempDir())
-	bucket := store.NewBucket(t)
-	client, err := minio.New(store.Host(), &minio.Options{Creds: credentials.NewStaticV4(store.AccessKey, store.SecretKey, ""), Region: store.Region})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.EnableVersioning(t.Context(), bucket); err != nil {
-		t.Fatal(err)
-	}
-	w := newGCWorldOn(t, store, bucket)
-	var objects []lfstest.Object
-	for i := range 3 {
-		objects = append(objects, w.push("model.bin", fmt.Sprint("content ", i)))
-	}
-	w.mustRun()
-	w.mustRun()
-	key := layout.Prefix(w.Config.Storage.Prefix).Object(objects[0].OID)
-	for o := range client.ListObjects(t.Context(), bucket, minio.ListObjectsOptions{Prefix: key, WithVersions: true}) {
-		t.Errorf("left of the pruned object: %+v", o)
-	}
-	w.Download(objects[1])
-	w.Download(objects[2])
-	if a := w.Batch("download", objects[0])[0]; a.Error == nil || a.Error.Code != 410 {
-		t.Errorf("%+v", a)
 	}
 }
 

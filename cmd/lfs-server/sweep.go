@@ -45,6 +45,7 @@ func sweepStore(ctx context.Context, args []string) error {
 	fs.BoolVar(&o.explain, "explain", false, "print the decision about every object, and its reason")
 	fs.DurationVar(&o.limits.AnswerWithin, "answer-within", o.limits.AnswerWithin, "how long servers may take to answer a batch; less than they do take is unsafe")
 	fs.DurationVar(&o.limits.Lease, "lease", o.limits.Lease, "how long one run may delete before another may take over")
+	fs.DurationVar(&o.limits.Abandoned, "abandoned-after", o.limits.Abandoned, "how long overwritten versions of the server's own records stay, where the bucket keeps versions")
 	fs.DurationVar(&o.limits.ScanAge, "scan-age", o.limits.ScanAge, "how old a scan may be when it is acted on")
 	if err := parse(fs, args); err != nil {
 		return err
@@ -76,7 +77,7 @@ func (o sweepOptions) sweep(ctx context.Context, cfg *serverconfig.Config) error
 	}
 	opts := sweep.Options{
 		Config: cfg, Current: o.load, Run: o.run, TempDir: o.workDir, Limits: o.limits,
-		Bucket: st.bucket, Presign: st.signer,
+		Bucket: st.bucket, Versions: st.bucket, Presign: st.signer,
 		Do: func(r *http.Request) (*http.Response, error) { return st.bucket.Do(r, "gc-delete") },
 		Probe: func(ctx context.Context) (serverstatus.Capabilities, error) {
 			return objectstore.Probe(ctx, st.bucket, st.signer, st.prefix)

@@ -25,7 +25,7 @@ func (g Grant) OwnPolicy() string {
 		allow(g.objects(), "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion",
 			"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
 		{
-			Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: g.bucket(),
+			Effect: "Allow", Action: []string{"s3:ListBucket", "s3:ListBucketVersions"}, Resource: g.bucket(),
 			Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": {g.Prefix + "*"}}},
 		},
 	}

@@ -44,6 +44,9 @@ func (r Report) writeMarkdown(w io.Writer) error {
 	row("superseded, for later runs", r.Plan.Deferred)
 	row("in quarantine from earlier runs", r.Plan.Waiting)
 	row("deleted", r.Deletes.Done)
+	for _, v := range r.Versions.lines() {
+		row(v.what, v.Count)
+	}
 	row("missing: history needs them", r.Plan.Missing)
 	p("\n| history | refs | commits | pointers |\n|---|---|---|---|")
 	for _, e := range r.Plan.History.Entries {
@@ -57,6 +60,12 @@ func (r Report) writeMarkdown(w io.Writer) error {
 	for _, rule := range r.Plan.UnmatchedRules {
 		p("\n- This rule matches no path: %s", escape.Replace(rule))
 	}
+	p("\n| abandoned, thrown away by the servers | since the last report | ever |\n|---|---|---|")
+	now, ever := r.Abandoned, r.AbandonedTotal
+	p("| uploads in parts | %d | %d |", now.Uploads, ever.Uploads)
+	p("| tus uploads | %d | %d |", now.Tus, ever.Tus)
+	p("| unproven objects | %d | %d |", now.Unproven, ever.Unproven)
+	p("| tombstones of locks | %d | %d |", now.LockTombstones, ever.LockTombstones)
 	for _, note := range r.Notes {
 		p("\n- %s", escape.Replace(note))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/plan"
 	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/abandoned"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -26,6 +27,12 @@ type Report struct {
 	Plan plan.Counts `json:"plan"`
 	// Deletes says what became of the objects whose quarantine was over.
 	Deletes Deletes `json:"deletes"`
+	// Versions says what became of noncurrent ones, where the bucket keeps them.
+	Versions Versions `json:"versions,omitzero"`
+	// Abandoned is what servers threw away since the report before, because nobody had
+	// finished it, and AbandonedTotal what they ever did.
+	Abandoned      abandoned.Counts `json:"abandoned"`
+	AbandonedTotal abandoned.Counts `json:"abandonedTotal"`
 	// Quarantined objects in the index when the run ended.
 	Quarantined plan.Count `json:"quarantined"`
 	// Named is how many pointers each history entry had when it last had any;

@@ -54,6 +54,12 @@ func (r Report) WriteText(w io.Writer) {
 	p("    quarantine over: %s", count(r.Plan.Deletable))
 	each(r.Plan.Released, func(reason string, c plan.Count) { p("  left the quarantine, %s: %s", what[reason], count(c)) })
 	r.deletes(p)
+	if line := r.abandoned(); line != "" {
+		p("  %s", line)
+	}
+	for _, v := range r.Versions.lines() {
+		p("  %s: %s", v.what, count(v.Count))
+	}
 	if r.Plan.Missing.Objects > 0 {
 		p("  MISSING: history names %s that the store does not have; push them again with git lfs push --all", count(r.Plan.Missing))
 	}
@@ -87,6 +93,16 @@ func (r Report) deletes(p func(string, ...any)) {
 	if d.LastError != "" {
 		p("    last error: %s", d.LastError)
 	}
+}
+
+// abandoned says what the servers threw away; empty where that is nothing.
+func (r Report) abandoned() string {
+	if !r.Abandoned.Any() {
+		return ""
+	}
+	a := r.Abandoned
+	return fmt.Sprintf("abandoned and thrown away by the servers since the last report: %d uploads in parts, %d tus uploads, %d unproven objects, %d tombstones of locks",
+		a.Uploads, a.Tus, a.Unproven, a.LockTombstones)
 }
 
 // inGit names the files that should be in LFS and are not.

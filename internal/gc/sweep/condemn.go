@@ -43,13 +43,15 @@ func (r *run) makePlan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.findHidden(ctx)
+	r.hidden.uploading = protected.Uploading
 	now, err := r.now(ctx)
 	if err != nil {
 		return err
 	}
 	p, err := plan.Make(plan.Input{
 		Live: live, Objects: r.objects(ctx), Index: r.index, Markers: markers, Policy: r.policy, Protected: protected,
-		Now: now, ScanStarted: r.started, TempDir: r.TempDir, Explain: r.Explain,
+		Now: now, ScanStarted: r.started, TempDir: r.TempDir, Explain: r.decided,
 	})
 	if errors.Is(err, liveset.ErrIncomplete) {
 		return stop("HistoryIncomplete", "%v; nothing is deleted on it. Start a new run", err)

@@ -100,6 +100,7 @@ func (r *run) deleteGroup(ctx context.Context, group []index.Entry, fates map[st
 	if err := r.tombstones(ctx, group); err != nil {
 		return err
 	}
+	under := r.versionsBelow(ctx, group)
 	at := r.bucket.Date()
 	if at.Add(r.Limits.Expiry).After(r.index.LeaseEnd) {
 		return nil // the rest is left for the next run
@@ -111,6 +112,9 @@ func (r *run) deleteGroup(ctx context.Context, group []index.Entry, fates map[st
 			return fmt.Errorf("signing a delete: %w", err)
 		}
 		urls[i] = u
+		if err := r.sign(&under[i], r.prefix.Object(e.OID), at); err != nil {
+			return err
+		}
 	}
 	if err := r.wanted(); err != nil {
 		return err
@@ -122,9 +126,10 @@ func (r *run) deleteGroup(ctx context.Context, group []index.Entry, fates map[st
 	var mu sync.Mutex
 	for i, e := range group {
 		wg.Go(func() {
-			f, err := r.send(ctx, urls[i])
+			f, err := r.sendAll(ctx, &under[i], urls[i])
 			mu.Lock()
 			defer mu.Unlock()
+			r.followed(under[i])
 			fates[e.OID] = f
 			if err != nil {
 				r.report.Deletes.LastError = err.Error()

@@ -13,6 +13,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/gc/plan"
 	"github.com/lfs-operator/lfs-operator/internal/gc/report"
 	"github.com/lfs-operator/lfs-operator/internal/gc/scan"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/abandoned"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
@@ -42,7 +43,12 @@ func (r *run) owner(ctx context.Context) error {
 }
 
 func (r *run) readLast(ctx context.Context) (err error) {
-	r.last, err = report.Load(ctx, r.bucket, r.prefix)
+	if r.last, err = report.Load(ctx, r.bucket, r.prefix); err != nil {
+		return err
+	}
+	record, err := abandoned.Load(ctx, r.bucket, r.prefix)
+	r.report.AbandonedTotal = record.Counts
+	r.report.Abandoned = record.Since(r.last.AbandonedTotal)
 	return err
 }
 

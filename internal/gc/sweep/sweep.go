@@ -19,6 +19,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/gc/report"
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -29,6 +30,8 @@ type Options struct {
 	// Run is the name of the Job, and of its scan.
 	Run    string
 	Bucket objectstore.Bucket
+	// Versions of the same bucket; nil where nobody can look at them.
+	Versions objectstore.Versions
 	// Current reads the configuration again, so that a run which is under way hears
 	// of a stop; nil where it cannot change.
 	Current func() (*serverconfig.Config, error)
@@ -61,6 +64,9 @@ type Limits struct {
 	ScanAge time.Duration
 	// Group is how many DELETEs are signed before one look at the index.
 	Group int
+	// Abandoned is how long versions stay that were overwritten or deleted, of what
+	// servers and garbage collection keep for themselves.
+	Abandoned time.Duration
 }
 
 // DefaultLimits are those of a cluster.
@@ -70,6 +76,7 @@ var DefaultLimits = Limits{
 	Expiry:       30 * time.Second,
 	ScanAge:      2 * time.Hour,
 	Group:        16,
+	Abandoned:    upload.SweepAfter,
 }
 
 // Stopped is a guard's refusal: nothing was condemned or deleted by this run
@@ -96,6 +103,8 @@ type run struct {
 	index   index.Read
 	plan    *plan.Plan
 	caps    serverstatus.Capabilities
+	// hidden are the objects that only older versions are left of.
+	hidden hidden
 }
 
 // Run carries out one sweep and writes its report, also of a failure. The error
@@ -130,7 +139,7 @@ func Run(ctx context.Context, o Options) (report.Report, error) {
 func (r *run) steps(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		r.readLast, r.configured, r.scanBegan, r.readIndex, r.makePlan,
-		r.emptyHistory, r.tooMuch, r.carryOut,
+		r.emptyHistory, r.tooMuch, r.carryOut, r.removeVersions,
 	} {
 		if err := step(ctx); err != nil {
 			return err
