@@ -86,7 +86,8 @@ type LFSStoreSpec struct {
 	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="is immutable because servers run there: make a new LFSStore for another namespace",reason=FieldValueForbidden
 	ServerNamespace string `json:"serverNamespace,omitempty"`
 	// credentialsSecretRef names the Secret with the key of the store in
-	// serverNamespace: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	// serverNamespace: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the BucketInfo
+	// of COSI.
 	// +required
 	CredentialsSecretRef LocalReference `json:"credentialsSecretRef,omitzero"`
 	// caSecretRef names a Secret in serverNamespace whose ca.crt verifies the

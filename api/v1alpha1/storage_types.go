@@ -48,7 +48,7 @@ type Storage struct {
 	// +optional
 	AddressingStyle AddressingStyle `json:"addressingStyle,omitempty"`
 	// credentialsSecretRef names the Secret with the key of the store:
-	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the BucketInfo of COSI.
 	// +required
 	CredentialsSecretRef LocalReference `json:"credentialsSecretRef,omitzero"`
 	// caSecretRef names a Secret whose ca.crt verifies the store's certificate.

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -75,22 +74,28 @@ const sessionPatience = 5 * time.Minute
 
 // connect prepares everything that reaches the store with its key.
 func (o storeOptions) connect(cfg *serverconfig.Config) (connection, error) {
-	creds, ok := o.credentials()
-	if !ok {
-		return connection{}, fmt.Errorf("secret %q lacks %s or %s: %w",
-			cfg.Storage.CredentialsName, serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey, errCredentials)
+	key, err := o.storeKey()
+	if err != nil {
+		return connection{}, fmt.Errorf("secret %q %w: %w", cfg.Storage.CredentialsName, err, errCredentials)
 	}
-	return o.connectWith(cfg, objectstore.Static(creds))
+	return o.connectWith(cfg, objectstore.Static(objectstore.Credentials(key)))
 }
 
-// credentials are those of the mounted Secret; false where one is missing.
-func (o storeOptions) credentials() (objectstore.Credentials, bool) {
-	creds := objectstore.Credentials{
-		AccessKeyID:     o.credential(serverconfig.KeyAccessKeyID),
-		SecretAccessKey: o.credential(serverconfig.KeySecretAccessKey),
-		SessionToken:    o.credential(serverconfig.KeySessionToken),
+// storeKey is that of the mounted Secret.
+func (o storeOptions) storeKey() (serverconfig.StoreKey, error) {
+	secret := map[string]string{}
+	for _, name := range serverconfig.StoreKeyFiles {
+		if b, err := os.ReadFile(filepath.Join(o.credentialsDir, name)); err == nil {
+			secret[name] = string(b)
+		}
 	}
-	return creds, creds.AccessKeyID != "" && creds.SecretAccessKey != ""
+	return serverconfig.ParseStoreKey(secret)
+}
+
+// credentials are storeKey; false where it is missing.
+func (o storeOptions) credentials() (objectstore.Credentials, bool) {
+	key, err := o.storeKey()
+	return objectstore.Credentials(key), err == nil
 }
 
 func (o storeOptions) connectWith(cfg *serverconfig.Config, keys objectstore.KeySource) (connection, error) {
@@ -110,14 +115,6 @@ func (o storeOptions) connectWith(cfg *serverconfig.Config, keys objectstore.Key
 	return connection{
 		bucket: bucket, signer: objectstore.NewURLSignerFrom(endpoint, keys, time.Now), prefix: layout.Prefix(st.Prefix),
 	}, nil
-}
-
-func (o storeOptions) credential(key string) string {
-	b, err := os.ReadFile(filepath.Join(o.credentialsDir, key))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
 }
 
 // roots are nil where the system's own certificate authorities do.

@@ -30,11 +30,6 @@ type files struct {
 	digest [sha256.Size]byte
 }
 
-// credentialKeys are the files of the credentials Secret.
-var credentialKeys = []string{
-	serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey, serverconfig.KeySessionToken,
-}
-
 // maxSmallFile bounds what is read of a mounted file, in bytes: a Secret or
 // ConfigMap has at most 1 MiB.
 const maxSmallFile = 2 << 20
@@ -44,7 +39,7 @@ func readFiles(o *Options) *files {
 	f := &files{keys: map[string][]byte{}, issuers: map[string]map[string][]byte{}}
 	h := sha256.New()
 	f.config, f.configErr = readSmall(h, o.ConfigFile)
-	for _, name := range credentialKeys {
+	for _, name := range serverconfig.StoreKeyFiles {
 		if b, err := readSmall(h, filepath.Join(o.CredentialsDir, name)); err == nil {
 			if f.credentials == nil {
 				f.credentials = map[string]string{}

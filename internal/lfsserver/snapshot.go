@@ -141,17 +141,13 @@ func (s *Server) storeKeys(cfg *serverconfig.Config, f *files) (storeAccess, *mo
 
 // storeCredentials reads the Secret, or says what it lacks.
 func storeCredentials(cfg *serverconfig.Config, f *files) (objectstore.Credentials, *monitor.Problem) {
-	c := objectstore.Credentials{
-		AccessKeyID:     f.credentials[serverconfig.KeyAccessKeyID],
-		SecretAccessKey: f.credentials[serverconfig.KeySecretAccessKey],
-		SessionToken:    f.credentials[serverconfig.KeySessionToken],
+	key, err := serverconfig.ParseStoreKey(f.credentials)
+	if err != nil {
+		return objectstore.Credentials{}, &monitor.Problem{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(
+			"Secret %q in namespace %q %v. Create or correct it; the server sees it within a minute or two.",
+			cfg.Storage.CredentialsName, cmp.Or(cfg.Storage.CredentialsNamespace, cfg.Repository.Namespace), err)}
 	}
-	if c.AccessKeyID == "" || c.SecretAccessKey == "" {
-		return c, &monitor.Problem{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(
-			"Secret %q in namespace %q does not exist, or lacks one of its keys %s and %s. Create it; the server sees it within a minute or two.",
-			cfg.Storage.CredentialsName, cmp.Or(cfg.Storage.CredentialsNamespace, cfg.Repository.Namespace), serverconfig.KeyAccessKeyID, serverconfig.KeySecretAccessKey)}
-	}
-	return c, nil
+	return objectstore.Credentials(key), nil
 }
 
 // caProblem says whether the store's certificate authority is missing.

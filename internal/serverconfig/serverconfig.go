@@ -47,13 +47,6 @@ const (
 	PortAdmin = 8081
 )
 
-// Keys of the store's credentials Secret, as the AWS tools name them.
-const (
-	KeyAccessKeyID     = "AWS_ACCESS_KEY_ID"
-	KeySecretAccessKey = "AWS_SECRET_ACCESS_KEY"
-	KeySessionToken    = "AWS_SESSION_TOKEN"
-)
-
 // Keys of the Secrets of JWT issuers.
 const (
 	// JWTKeyPEM holds public keys or certificates in PEM form.

@@ -24,7 +24,8 @@ type LFSStoreSpecApplyConfiguration struct {
 	// Immutable.
 	ServerNamespace *string `json:"serverNamespace,omitempty"`
 	// credentialsSecretRef names the Secret with the key of the store in
-	// serverNamespace: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	// serverNamespace: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the BucketInfo
+	// of COSI.
 	CredentialsSecretRef *LocalReferenceApplyConfiguration `json:"credentialsSecretRef,omitempty"`
 	// caSecretRef names a Secret in serverNamespace whose ca.crt verifies the
 	// store's certificate.

@@ -20,7 +20,7 @@ type StorageApplyConfiguration struct {
 	// addressingStyle of the bucket: Path (built-in) or VirtualHosted.
 	AddressingStyle *apiv1alpha1.AddressingStyle `json:"addressingStyle,omitempty"`
 	// credentialsSecretRef names the Secret with the key of the store:
-	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the BucketInfo of COSI.
 	CredentialsSecretRef *LocalReferenceApplyConfiguration `json:"credentialsSecretRef,omitempty"`
 	// caSecretRef names a Secret whose ca.crt verifies the store's certificate.
 	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
