@@ -24,6 +24,14 @@ type versionedWorld struct {
 
 func newVersionedWorld(t *testing.T) *versionedWorld {
 	t.Helper()
+	w := newUnversionedWorld(t)
+	w.enable()
+	return w
+}
+
+// newUnversionedWorld is one whose bucket does not keep versions yet.
+func newUnversionedWorld(t *testing.T) *versionedWorld {
+	t.Helper()
 	store := assets.StartStore(t, "--versioning-dir", t.TempDir())
 	w := &versionedWorld{bucket: store.NewBucket(t)}
 	var err error
@@ -31,12 +39,16 @@ func newVersionedWorld(t *testing.T) *versionedWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.client.EnableVersioning(t.Context(), w.bucket); err != nil {
-		t.Fatal(err)
-	}
 	w.gcWorld = newGCWorldOn(t, store, w.bucket)
 	w.prefix = layout.Prefix(w.Config.Storage.Prefix)
 	return w
+}
+
+func (w *versionedWorld) enable() {
+	w.t.Helper()
+	if err := w.client.EnableVersioning(w.t.Context(), w.bucket); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // versions under a prefix, of any kind.
@@ -101,6 +113,28 @@ func TestVersionedBucket(t *testing.T) {
 		if text, err := w.ask("report", "--format", format); err != nil || !strings.Contains(text, want) {
 			t.Errorf("report as %s lacks %q: %v\n%s", format, want, err, text)
 		}
+	}
+}
+
+// Objects from before the bucket kept versions go without a trace, whether they were
+// condemned before that or after.
+func TestVersioningTurnedOn(t *testing.T) {
+	for name, enableAfter := range map[string]int{"before condemning": 0, "in quarantine": 1} {
+		t.Run(name, func(t *testing.T) {
+			w := newUnversionedWorld(t)
+			objects := w.pushVersions(3)
+			for i := range 2 {
+				if i == enableAfter {
+					w.enable()
+				}
+				w.mustRun()
+			}
+			if got := w.versions(w.prefix.Object(objects[0].OID)); len(got) > 0 {
+				t.Errorf("left of the pruned object: %v", got)
+			}
+			w.Download(objects[1])
+			w.Download(objects[2])
+		})
 	}
 }
 
