@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
@@ -66,6 +67,9 @@ type Options struct {
 	MaxConnections int
 	// UsageGap is the least time between two counts.
 	UsageGap time.Duration
+	// SweepEvery is how often abandoned things are looked for, give or take a half, and
+	// SweepAfter how long nothing may have been heard of an upload that is one.
+	SweepEvery, SweepAfter time.Duration
 
 	// Version for /status and metrics.
 	Version string
@@ -99,6 +103,8 @@ func DefaultOptions() Options {
 		LockPatience:   20 * time.Second,
 		AtOnce:         atOnce(),
 		MaxConnections: maxConnections,
+		SweepEvery:     sweepEvery,
+		SweepAfter:     upload.SweepAfter,
 		Version:        "dev",
 		Now:            time.Now,
 	}
@@ -133,6 +139,8 @@ func (o Options) withDefaults() Options {
 	o.FirstInterim = or(o.FirstInterim, d.FirstInterim)
 	o.AtOnce = or(o.AtOnce, d.AtOnce)
 	o.MaxConnections = or(o.MaxConnections, d.MaxConnections)
+	o.SweepEvery = or(o.SweepEvery, d.SweepEvery)
+	o.SweepAfter = or(o.SweepAfter, d.SweepAfter)
 	o.LockPatience = or(o.LockPatience, d.LockPatience)
 	o.Version = or(o.Version, d.Version)
 	if o.Logger == nil {

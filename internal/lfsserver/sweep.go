@@ -25,7 +25,7 @@ func (s *Server) sweepUploads(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(sweepEvery/2 + rand.N(sweepEvery)):
+		case <-time.After(s.options.SweepEvery/2 + rand.N(s.options.SweepEvery)):
 		}
 		snap := s.current.Load()
 		if snap.store == nil || !s.storeReady() {
@@ -37,8 +37,8 @@ func (s *Server) sweepUploads(ctx context.Context) {
 
 // sweepOnce throws away what is old enough and counts it for the reports.
 func (s *Server) sweepOnce(ctx context.Context, snap *snapshot) {
-	streams, err := stream.Sweep(ctx, snap.store.bucket, snap.prefix, upload.SweepAfter)
-	uploads, staged, uerr := upload.Sweep(ctx, snap.store.bucket, snap.prefix, upload.SweepAfter)
+	streams, err := stream.Sweep(ctx, snap.store.bucket, snap.prefix, s.options.SweepAfter)
+	uploads, staged, uerr := upload.Sweep(ctx, snap.store.bucket, snap.prefix, s.options.SweepAfter)
 	if err = errors.Join(err, uerr); err != nil {
 		s.log.Warn("abandoned uploads could not be swept", "error", err)
 	}
