@@ -1,15 +1,24 @@
 package gate
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// heaviest weight that is measured apart; heavier ones count as that.
 	heaviest = 8
 	// window is the least time over which work is counted.
-	window = 200 * time.Millisecond
+	window = time.Second
+	// lasting is how long it takes until only half of the most work that was ever done
+	// counts: the machine may have other work to do by now.
+	lasting = 10 * time.Minute
 	// share of the work that is promised to those who come back. The rest is for
 	// newcomers, and for those who were promised too much.
 	share = 0.8
+	// unseenShare of what a visit alone lets expect is believed of a server that was
+	// never busy: reading requests and sending answers takes its part.
+	unseenShare = 0.4
 	// slowed is by how much a visit may be slower than alone before fewer are let
 	// in at once: the cores, not the store, are what they wait for then.
 	slowed = 3
@@ -27,11 +36,10 @@ type pace struct {
 	alone [heaviest + 1]time.Duration
 	// weight of a visit, averaged.
 	weight float64
-	// rate of work while somebody waits, in weight per second; work and busy are
-	// counted towards its next value, busy up to last.
-	rate, work float64
-	busy       time.Duration
-	last       time.Time
+	// peak is the most work that was done, in weight per second; work is what was
+	// done since begun.
+	peak, work float64
+	begun      time.Time
 	// most weight at once while the gate is strict.
 	most float64
 }
@@ -51,33 +59,36 @@ func (p *pace) came(alone bool) uint64 {
 func (p *pace) left(weight int, begin, now time.Time, alone uint64, crowded bool) {
 	took, kind := now.Sub(begin), min(weight, heaviest)
 	p.weight += (float64(weight) - p.weight) / 16
-	if p.alone[kind] == 0 {
+	p.done(weight, now)
+	switch {
+	case p.alone[kind] == 0:
 		p.alone[kind] = took // better than nothing
+	case crowded:
+		p.adapt(weight, took, p.alone[kind])
+	case alone == p.entries:
+		p.alone[kind] += (took - p.alone[kind]) / weightOf(took < p.alone[kind])
 	}
-	if !crowded {
-		if alone == p.entries {
-			p.alone[kind] += (took - p.alone[kind]) / 16
-		}
-		p.last = time.Time{}
+}
+
+// done counts work.
+func (p *pace) done(weight int, now time.Time) {
+	p.work += float64(weight)
+	passed := now.Sub(p.begun)
+	if passed < window {
 		return
 	}
-	// Work is counted from visit to visit. The time before this one came does not
-	// count: nobody was in, or another visit has counted it.
-	if p.last.Before(begin) {
-		p.last = begin
+	kept := math.Exp2(-float64(passed) / float64(lasting))
+	p.peak = max(p.peak*kept, p.work/passed.Seconds())
+	p.begun, p.work = now, 0
+}
+
+// weightOf a sample of how long a visit takes alone. Other work of the machine makes
+// it longer and nothing makes it shorter, so that short ones count for more.
+func weightOf(shorter bool) time.Duration {
+	if shorter {
+		return 4
 	}
-	p.busy += now.Sub(p.last)
-	p.work += float64(weight)
-	p.last = now
-	if p.busy >= window {
-		sample := p.work / p.busy.Seconds()
-		if p.rate == 0 {
-			p.rate = sample
-		}
-		p.rate += (sample - p.rate) / 4
-		p.busy, p.work = 0, 0
-	}
-	p.adapt(weight, took, p.alone[kind])
+	return 64
 }
 
 // adapt finds how much may be in at once so that each is still answered in time.
@@ -100,13 +111,14 @@ func (p *pace) moment(weight int) time.Duration {
 	return max(moments*p.alone[min(weight, heaviest)], shortMoment)
 }
 
-// each is the time between two visits of such a weight that can be promised. The
-// server does at least one after the other, once the crowd has gone that now keeps it
-// busy with refusals. Before anything was measured it is as if a visit took a second.
+// each is the time between two visits of such a weight that can be promised: by the
+// most work that was seen done, or what a visit alone lets expect. What is done while
+// a crowd is sent away says little, since that takes its time, too. Before anything
+// was measured it is as if a visit took a second.
 func (p *pace) each(weight int) time.Duration {
-	rate := p.rate
+	rate := p.peak
 	if alone := p.alone[min(weight, heaviest)]; alone > 0 {
-		rate = max(rate, float64(weight)/alone.Seconds())
+		rate = max(rate, unseenShare*float64(weight)/alone.Seconds())
 	}
 	if rate == 0 {
 		rate = float64(p.size)
