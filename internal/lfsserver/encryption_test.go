@@ -160,6 +160,9 @@ func TestEncryptionRefused(t *testing.T) {
 			if st := s.WaitReason(reason); !strings.Contains(st.Message, "encrypt") || !strings.Contains(st.Message, "KMS") {
 				t.Errorf("the message does not say what to do: %s", st.Message)
 			}
+			if st := s.Status().Store; strings.Contains(st.Message, "x-amz-checksum-sha256") {
+				t.Errorf("links with the headers of encryption are not as good as others: %s", st.Message)
+			}
 			s.Reconfigure(func(c *serverconfig.Config) { c.Storage.Encryption = nil })
 			s.WaitReady()
 			s.Upload("not encrypted")

@@ -113,7 +113,7 @@ func (e Encryption) names() []string {
 func (s *S3) writeFault(op, key string, err error) error {
 	err = fault(op, key, err)
 	var f *Fault
-	if s.encryption.Algorithm == "" || !errors.As(err, &f) || f.kind != ErrUnavailable {
+	if s.encryption.Algorithm == "" || !errors.As(err, &f) || !errors.Is(f.kind, ErrUnavailable) {
 		return err
 	}
 	refused := f.Status == http.StatusBadRequest || f.Status == http.StatusNotImplemented
