@@ -77,7 +77,9 @@ func TestMainJob(t *testing.T) {
 
 	fetchVersions(t, r, commits, oids)
 	wantColumns(t, r)
-	if got := warnings(t, r); len(got) != 0 {
+	// The shortest limits are warned of, and nothing else.
+	got := warnings(t, r)
+	if len(got) != 1 || got[0].Reason != "QuarantineTooShort" {
 		t.Errorf("Warning events %+v in a life without trouble", got)
 	}
 	noRestarts(t, r)

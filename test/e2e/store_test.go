@@ -77,7 +77,7 @@ func TestAdminStore(t *testing.T) {
 	waitReady(t, b, readyLimit)
 	capabilities := kubectl(t, "get", "lfsstore", adminStore, "-o",
 		"jsonpath={.status.probe.capabilities.signedChecksum} {.status.probe.capabilities.conditionalWrites} {.status.probe.capabilities.sts}")
-	if capabilities != "Yes Yes Unknown" {
+	if capabilities != "Yes Yes No" {
 		t.Errorf("the store's capabilities are %q", capabilities)
 	}
 
