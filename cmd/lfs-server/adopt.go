@@ -5,8 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
-	"os"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/adopt"
@@ -17,7 +17,7 @@ import (
 
 // adoptObjects takes over what lies in the bucket already. It can be run again at
 // any time, and goes on where it was cut off.
-func adoptObjects(ctx context.Context, args []string) error {
+func adoptObjects(ctx context.Context, args []string, stdout io.Writer) error {
 	var o storeOptions
 	var request string
 	fs := flag.NewFlagSet("lfs-server adopt", flag.ContinueOnError)
@@ -44,13 +44,13 @@ func adoptObjects(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
+	log := slog.New(slog.NewTextHandler(stdout, nil))
 	report, err := adopt.Run(ctx, adopt.Options{
 		Config: cfg, Request: request, Bucket: to.bucket, Source: source.bucket, Signer: to.signer,
 		Guard: lfsserver.NewGCGuard(to.bucket, to.prefix),
 		Log:   func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) },
 	})
-	printAdoption(report)
+	printAdoption(stdout, report)
 	if err != nil {
 		return fmt.Errorf("adopting from %s: %w", report.Source, withCause(err))
 	}
@@ -66,7 +66,7 @@ func withCause(err error) error {
 	return err
 }
 
-func printAdoption(r serverstatus.AdoptionReport) {
-	fmt.Printf("%s: %d objects with %d bytes are proven and in their place, %d of them were before; %d are not what their name says; %d keys name no object\n",
+func printAdoption(stdout io.Writer, r serverstatus.AdoptionReport) {
+	fmt.Fprintf(stdout, "%s: %d objects with %d bytes are proven and in their place, %d of them were before; %d are not what their name says; %d keys name no object\n",
 		r.Source, r.Objects, r.Bytes, r.Present, r.Wrong, r.Ignored)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,7 +41,7 @@ func TestAdopt(t *testing.T) {
 			t.Fatal(err)
 		}
 		write("config.yaml", string(raw))
-		return adoptObjects(t.Context(), args)
+		return adoptObjects(t.Context(), args, io.Discard)
 	}
 	if err := run(); err == nil || !strings.Contains(err.Error(), "spec.adoptFrom") {
 		t.Errorf("without anything to adopt it says %v", err)

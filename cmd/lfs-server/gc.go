@@ -5,8 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -19,8 +19,8 @@ import (
 
 // askGC are the questions about garbage collection that a person asks, by
 // kubectl exec in a server's pod: it has all that they need.
-func askGC(ctx context.Context, args []string) error {
-	verbs := map[string]func(context.Context, *flag.FlagSet, []string) error{
+func askGC(ctx context.Context, args []string, stdout io.Writer) error {
+	verbs := map[string]func(context.Context, *flag.FlagSet, []string, io.Writer) error{
 		"explain": explainObjects, "undelete": undelete, "report": printReport,
 	}
 	names := strings.Join(slices.Sorted(maps.Keys(verbs)), ", ")
@@ -31,7 +31,7 @@ func askGC(ctx context.Context, args []string) error {
 	if verb == nil {
 		return usageError{fmt.Errorf("gc knows no %q, only: %s", args[0], names)}
 	}
-	return verb(ctx, flag.NewFlagSet("lfs-server gc "+args[0], flag.ContinueOnError), args[1:])
+	return verb(ctx, flag.NewFlagSet("lfs-server gc "+args[0], flag.ContinueOnError), args[1:], stdout)
 }
 
 // open parses the flags and connects. What is left are OIDs.
@@ -56,7 +56,7 @@ func (o *storeOptions) open(ctx context.Context, fs *flag.FlagSet, args []string
 var errNoOID = usageError{errors.New("name at least one OID")}
 
 // explainObjects says what the next run would do with objects, and why.
-func explainObjects(ctx context.Context, fs *flag.FlagSet, args []string) error {
+func explainObjects(ctx context.Context, fs *flag.FlagSet, args []string, stdout io.Writer) error {
 	asJSON := fs.Bool("json", false, "print JSON")
 	cfg, conn, err := new(storeOptions).open(ctx, fs, args)
 	if err != nil {
@@ -67,18 +67,18 @@ func explainObjects(ctx context.Context, fs *flag.FlagSet, args []string) error 
 	}
 	answers, scanned, err := explain.Objects(ctx, explain.Source{Bucket: conn.bucket, Config: cfg}, fs.Args())
 	if len(answers) > 0 {
-		if err := explain.Write(os.Stdout, answers, *asJSON); err != nil {
+		if err := explain.Write(stdout, answers, *asJSON); err != nil {
 			return err
 		}
 	}
 	if err == nil && !*asJSON {
-		fmt.Printf("(as of the scan that began %s)\n", scanned.UTC().Format(time.RFC3339))
+		fmt.Fprintf(stdout, "(as of the scan that began %s)\n", scanned.UTC().Format(time.RFC3339))
 	}
 	return err
 }
 
 // undelete brings objects back from quarantine.
-func undelete(ctx context.Context, fs *flag.FlagSet, args []string) error {
+func undelete(ctx context.Context, fs *flag.FlagSet, args []string, stdout io.Writer) error {
 	all := fs.Bool("all", false, "bring back everything that is in quarantine")
 	_, conn, err := new(storeOptions).open(ctx, fs, args)
 	if err != nil {
@@ -89,13 +89,13 @@ func undelete(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	}
 	done, err := index.Undelete(ctx, conn.bucket, conn.prefix, fs.Args(), *all)
 	for _, oid := range slices.Sorted(maps.Keys(done)) {
-		fmt.Printf("%s %s\n", oid, done[oid])
+		fmt.Fprintf(stdout, "%s %s\n", oid, done[oid])
 	}
 	return err
 }
 
 // printReport prints the report of the last run.
-func printReport(ctx context.Context, fs *flag.FlagSet, args []string) error {
+func printReport(ctx context.Context, fs *flag.FlagSet, args []string, stdout io.Writer) error {
 	format := fs.String("format", "text", "text, markdown or json")
 	cfg, conn, err := new(storeOptions).open(ctx, fs, args)
 	if err != nil {
@@ -112,5 +112,5 @@ func printReport(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	if rep.ID == "" {
 		return fmt.Errorf("no run of garbage collection of %s/%s has reported yet", cfg.Repository.Namespace, cfg.Repository.Name)
 	}
-	return write(rep, os.Stdout)
+	return write(rep, stdout)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,11 +83,11 @@ func (w *gcWorld) runWith(sweepFlags ...string) (name string, err error) {
 	time.Sleep(3500 * time.Millisecond)
 	w.runs++
 	name = fmt.Sprintf("gc-%d", w.runs)
-	if err := scanHistory(context.Background(), w.scanFlags("--run", name)); err != nil {
+	if err := scanHistory(context.Background(), w.scanFlags("--run", name), io.Discard); err != nil {
 		return name, err
 	}
 	return name, sweepStore(context.Background(), w.flags(append([]string{"--run", name,
-		"--credentials-dir", filepath.Join(w.Dir, "credentials")}, sweepFlags...)...))
+		"--credentials-dir", filepath.Join(w.Dir, "credentials")}, sweepFlags...)...), io.Discard)
 }
 
 func (w *gcWorld) mustRun() {
@@ -106,6 +107,7 @@ func (w *gcWorld) push(path, content string) lfstest.Object {
 }
 
 func TestGarbageCollection(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	var objects []lfstest.Object
 	for i := range 5 {
@@ -163,6 +165,7 @@ func TestGarbageCollection(t *testing.T) {
 }
 
 func TestUnreadableHistory(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	w.push("model.bin", "x")
 	w.WriteFile("history/main/password", "wrong-password\n")
@@ -171,7 +174,7 @@ func TestUnreadableHistory(t *testing.T) {
 		t.Errorf("scan: %v", err)
 	}
 	// The sweep by itself refuses: nobody told it what is alive.
-	err = sweepStore(t.Context(), w.flags("--run", "gc-1", "--credentials-dir", filepath.Join(w.Dir, "credentials")))
+	err = sweepStore(t.Context(), w.flags("--run", "gc-1", "--credentials-dir", filepath.Join(w.Dir, "credentials")), io.Discard)
 	var coded interface{ ExitCode() int }
 	if !errors.As(err, &coded) || coded.ExitCode() != 3 || !strings.Contains(err.Error(), "HistoryUnreadable") {
 		t.Errorf("sweep: %v", err)
@@ -186,6 +189,7 @@ func TestUnreadableHistory(t *testing.T) {
 
 // --check succeeds when it could report, and says for each entry what is wrong.
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	remote := w.Config.History[0]
 	w.Reconfigure(func(c *serverconfig.Config) {
@@ -200,7 +204,7 @@ func TestCheck(t *testing.T) {
 	})
 	w.WriteFile("history/gone/username", "reader")
 	w.WriteFile("history/gone/password", "s3cret-word")
-	if err := scanHistory(t.Context(), w.scanFlags("--check")); err != nil {
+	if err := scanHistory(t.Context(), w.scanFlags("--check"), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
@@ -220,10 +224,11 @@ func TestCheck(t *testing.T) {
 }
 
 func TestScanToFile(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	w.push("model.bin", "x")
 	out := filepath.Join(t.TempDir(), "live")
-	if err := scanHistory(t.Context(), w.scanFlags("--out", out)); err != nil {
+	if err := scanHistory(t.Context(), w.scanFlags("--out", out), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if st, err := os.Stat(out); err != nil || st.Size() == 0 {
@@ -231,36 +236,19 @@ func TestScanToFile(t *testing.T) {
 	}
 }
 
-// output of a subcommand, which writes to standard output as main does.
-func output(t *testing.T, run func() error) (string, error) {
-	t.Helper()
-	r, pipe, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := os.Stdout
-	os.Stdout = pipe
-	defer func() { os.Stdout = old }()
-	text := make(chan string)
-	go func() {
-		b, _ := io.ReadAll(r)
-		text <- string(b)
-	}()
-	err = run()
-	_ = pipe.Close()
-	return <-text, err
-}
-
 func (w *gcWorld) ask(args ...string) (string, error) {
 	w.t.Helper()
 	verb, rest := args[0], args[1:]
 	flags := []string{verb, "--config", filepath.Join(w.Dir, "config.yaml"), "--credentials-dir", filepath.Join(w.Dir, "credentials")}
-	return output(w.t, func() error { return askGC(w.t.Context(), append(flags, rest...)) })
+	var out bytes.Buffer
+	err := askGC(w.t.Context(), append(flags, rest...), &out)
+	return out.String(), err
 }
 
 // A person asks why an object is kept or not, brings one back from quarantine,
 // and reads the report.
 func TestAsking(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	if _, err := w.ask("report"); err == nil || !strings.Contains(err.Error(), "has reported yet") {
 		t.Errorf("report before any run: %v", err)
@@ -325,6 +313,7 @@ func TestAsking(t *testing.T) {
 
 // Everything comes back with --all.
 func TestUndeleteAll(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	var objects []lfstest.Object
 	for i := range 4 {

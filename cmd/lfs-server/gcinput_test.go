@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -50,6 +51,7 @@ func (w *gcWorld) corrupted() string {
 // History that cannot be read in full deletes nothing of what is in quarantine, and
 // both halves of the run say what is wrong.
 func TestBadHistoryDeletesNothing(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	good := w.Config.History[0].URL
 	var objects []lfstest.Object
@@ -73,7 +75,7 @@ func TestBadHistoryDeletesNothing(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), bad.scan) || !strings.Contains(err.Error(), "nothing will be deleted") {
 				t.Errorf("%s: the scan says %v", bad.name, err)
 			}
-			err = sweepStore(t.Context(), w.flags("--run", name, "--credentials-dir", filepath.Join(w.Dir, "credentials")))
+			err = sweepStore(t.Context(), w.flags("--run", name, "--credentials-dir", filepath.Join(w.Dir, "credentials")), io.Discard)
 		}
 		var coded interface{ ExitCode() int }
 		if !errors.As(err, &coded) || coded.ExitCode() != 3 || !strings.Contains(err.Error(), bad.sweep) {
@@ -100,6 +102,7 @@ func TestBadHistoryDeletesNothing(t *testing.T) {
 // Pointers that are not as git-lfs writes them keep their objects all the same, and the
 // report counts them; a rule that matches no path is named.
 func TestOddPointersCount(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	w.Reconfigure(func(c *serverconfig.Config) {
 		c.GC.OrphanAfter = "1s"
@@ -134,6 +137,7 @@ func TestOddPointersCount(t *testing.T) {
 // A branch that is deleted while the scan fetches it costs nothing: the scan looks
 // again at what is there now.
 func TestRefVanishesWhileScanning(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	tip := w.push("model.bin", "stays")
 	w.git.Run("checkout", "-q", "-b", "gone")

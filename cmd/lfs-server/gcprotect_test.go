@@ -65,6 +65,7 @@ func (w *gcWorld) unlock(id string) {
 // Versions of a locked path stay, and objects that somebody is uploading; both for
 // as long as that lasts.
 func TestLocksAndUploadsProtect(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	w.Reconfigure(func(c *serverconfig.Config) {
 		c.Multipart = serverconfig.Multipart{ThresholdBytes: 20, PartSizeBytes: 5 << 20, Dialect: "Auto"}
@@ -126,6 +127,7 @@ func TestLocksAndUploadsProtect(t *testing.T) {
 // Files that lie in Git itself are reported by their size where that is asked for,
 // over the wire as in place; a scan that is not asked names none.
 func TestLargeFilesReported(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	w.push("model.bin", "x")
 	w.git.File("small.txt", strings.Repeat("s", 3000)).File("data/large.txt", strings.Repeat("l", 5000)).Commit("c")

@@ -15,6 +15,7 @@ import (
 // The switch reaches a sweep that is about to delete: it deletes nothing, leaves
 // everything in quarantine, and says why.
 func TestStopReachesSweep(t *testing.T) {
+	t.Parallel()
 	w := newGCWorld(t)
 	var objects []lfstest.Object
 	for _, content := range []string{"one", "two", "three", "four"} {

@@ -91,6 +91,7 @@ func (w *versionedWorld) pushVersions(n int) (objects []lfstest.Object) {
 // Where the bucket keeps versions, the examined version is deleted by its ID and all
 // older ones with it: no delete marker hides them, nothing stays.
 func TestVersionedBucket(t *testing.T) {
+	t.Parallel()
 	w := newVersionedWorld(t)
 	objects := w.pushVersions(3)
 	w.again(objects[0], "content 0")
@@ -119,6 +120,7 @@ func TestVersionedBucket(t *testing.T) {
 // Objects from before the bucket kept versions go without a trace, whether they were
 // condemned before that or after.
 func TestVersioningTurnedOn(t *testing.T) {
+	t.Parallel()
 	for name, enableAfter := range map[string]int{"before condemning": 0, "in quarantine": 1} {
 		t.Run(name, func(t *testing.T) {
 			w := newUnversionedWorld(t)
@@ -141,6 +143,7 @@ func TestVersioningTurnedOn(t *testing.T) {
 // An object that was uploaded again after it was condemned stays, whichever of its
 // versions was examined.
 func TestNewerVersionStays(t *testing.T) {
+	t.Parallel()
 	w := newVersionedWorld(t)
 	objects := w.pushVersions(3)
 	w.mustRun()
@@ -152,6 +155,7 @@ func TestNewerVersionStays(t *testing.T) {
 // What a delete marker hides goes when history does not need it; what it needs stays
 // and can be had back.
 func TestHiddenByDeleteMarker(t *testing.T) {
+	t.Parallel()
 	w := newVersionedWorld(t)
 	objects := w.pushVersions(4)
 	orphan := w.Upload("named by nobody")
@@ -176,6 +180,7 @@ func TestHiddenByDeleteMarker(t *testing.T) {
 
 // The versions of the server's own records do not pile up, and no record is lost.
 func TestVersionsOfOwnRecords(t *testing.T) {
+	t.Parallel()
 	w := newVersionedWorld(t)
 	w.pushVersions(4)
 	key := w.prefix.Staging("left")

@@ -17,11 +17,11 @@ import (
 // version is stamped by -ldflags "-X main.version=…".
 var version = "dev"
 
-// command is a subcommand. run parses its own flags and returns when it is done
-// or ctx ends.
+// command is a subcommand. run parses its own flags, prints to stdout, and returns when
+// it is done or ctx ends.
 type command struct {
 	name, short string
-	run         func(ctx context.Context, args []string) error
+	run         func(ctx context.Context, args []string, stdout io.Writer) error
 }
 
 // commands in the order of the usage text.
@@ -45,7 +45,7 @@ type usageError struct{ error }
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
-	err := dispatch(ctx, os.Args[1:])
+	err := dispatch(ctx, os.Args[1:], os.Stdout)
 	stop()
 	var usage usageError
 	var coded interface{ ExitCode() int }
@@ -63,14 +63,14 @@ func main() {
 	}
 }
 
-func dispatch(ctx context.Context, args []string) error {
+func dispatch(ctx context.Context, args []string, stdout io.Writer) error {
 	if len(args) == 0 {
 		printUsage(os.Stderr)
 		return usageError{errors.New("a subcommand is required")}
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return c.run(ctx, args[1:])
+			return c.run(ctx, args[1:], stdout)
 		}
 	}
 	printUsage(os.Stderr)
@@ -88,7 +88,7 @@ func printUsage(w io.Writer) {
 	}
 }
 
-func printVersion(context.Context, []string) error {
-	fmt.Println(version)
-	return nil
+func printVersion(_ context.Context, _ []string, stdout io.Writer) error {
+	_, err := fmt.Fprintln(stdout, version)
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -26,7 +27,7 @@ const maxProbeMessage = 2048
 // probeStore tries what an LFSStore can do, and leaves the answer for the
 // operator, which holds no key of any store. To find something wrong is no
 // failure of the probe.
-func probeStore(ctx context.Context, args []string) error {
+func probeStore(ctx context.Context, args []string, stdout io.Writer) error {
 	var o storeOptions
 	var out string
 	fs := flag.NewFlagSet("lfs-server probe", flag.ContinueOnError)
@@ -56,7 +57,7 @@ func probeStore(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s\n", answer)
+	fmt.Fprintf(stdout, "%s\n", answer)
 	return os.WriteFile(out, answer, 0o600)
 }
 

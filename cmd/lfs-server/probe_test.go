@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,7 +50,7 @@ func TestProbe(t *testing.T) {
 				}
 			}
 			out := filepath.Join(dir, "answer")
-			if err := probeStore(t.Context(), []string{"--credentials-dir", dir, "--ca-file", filepath.Join(dir, "ca.crt"), "--answer-file", out}); err != nil {
+			if err := probeStore(t.Context(), []string{"--credentials-dir", dir, "--ca-file", filepath.Join(dir, "ca.crt"), "--answer-file", out}, io.Discard); err != nil {
 				t.Fatal(err)
 			}
 			answer, err := os.ReadFile(out)

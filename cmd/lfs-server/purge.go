@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -16,7 +17,7 @@ import (
 // purgeData deletes everything that a deleted repository left in the store. Its
 // configuration comes by an environment variable alone, so that nobody runs it
 // by mistake beside a server.
-func purgeData(ctx context.Context, args []string) error {
+func purgeData(ctx context.Context, args []string, stdout io.Writer) error {
 	o := storeOptions{}
 	fs := flag.NewFlagSet("lfs-server purge", flag.ContinueOnError)
 	fs.StringVar(&o.credentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", serverconfig.StoreCredentialsDir), "`folder` with the object store's credentials")
@@ -39,10 +40,10 @@ func purgeData(ctx context.Context, args []string) error {
 	st := cfg.Storage
 	report, err := purge.Run(ctx, to.bucket, layout.Prefix(st.Prefix), cfg.Repository.UID)
 	if report.Nothing != "" {
-		fmt.Printf("nothing to delete: %s\n", report.Nothing)
+		fmt.Fprintf(stdout, "nothing to delete: %s\n", report.Nothing)
 		return nil
 	}
-	fmt.Printf("deleted %d objects under %q of bucket %q\n", report.Deleted, st.Prefix, st.Bucket)
+	fmt.Fprintf(stdout, "deleted %d objects under %q of bucket %q\n", report.Deleted, st.Prefix, st.Bucket)
 	if err != nil {
 		return fmt.Errorf("the store at %s: %s", st.Endpoint, objectstore.Cause(err))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,7 +28,7 @@ type scanOptions struct {
 
 // scanHistory reads the Git history and reports it to the server. It needs the
 // credentials of Git and none of the store.
-func scanHistory(ctx context.Context, args []string) error {
+func scanHistory(ctx context.Context, args []string, stdout io.Writer) error {
 	var o scanOptions
 	fs := flag.NewFlagSet("lfs-server scan", flag.ContinueOnError)
 	fs.StringVar(&o.config, "config", env("LFS_CONFIG", serverconfig.File), "configuration `file`")
@@ -49,9 +50,9 @@ func scanHistory(ctx context.Context, args []string) error {
 		return err
 	}
 	if o.check {
-		return o.checkEntries(ctx, cfg)
+		return o.checkEntries(ctx, cfg, stdout)
 	}
-	return o.scan(ctx, cfg)
+	return o.scan(ctx, cfg, stdout)
 }
 
 func (o scanOptions) entries(cfg *serverconfig.Config) []scan.Entry {
@@ -78,12 +79,12 @@ func (o scanOptions) client() (scan.Client, error) {
 }
 
 // checkEntries succeeds when it could report, whatever it had to report.
-func (o scanOptions) checkEntries(ctx context.Context, cfg *serverconfig.Config) error {
+func (o scanOptions) checkEntries(ctx context.Context, cfg *serverconfig.Config, stdout io.Writer) error {
 	limited, cancel := context.WithTimeout(ctx, o.checkTimeout)
 	defer cancel()
 	checks := scan.Check(limited, o.entries(cfg))
 	for _, c := range checks {
-		fmt.Printf("%s: %s %s\n", c.Name, c.Reason, c.Message)
+		fmt.Fprintf(stdout, "%s: %s %s\n", c.Name, c.Reason, c.Message)
 	}
 	client, err := o.client()
 	if err != nil {
@@ -99,7 +100,7 @@ func report(ctx context.Context, client scan.Client, cfg *serverconfig.Config, c
 }
 
 // scan reads everything. What can be read only in part is reported and sent nowhere.
-func (o scanOptions) scan(ctx context.Context, cfg *serverconfig.Config) error {
+func (o scanOptions) scan(ctx context.Context, cfg *serverconfig.Config, stdout io.Writer) error {
 	if o.run == "" {
 		o.run = "manual-" + strings.ToLower(rand.Text()[:8])
 	}
@@ -119,7 +120,7 @@ func (o scanOptions) scan(ctx context.Context, cfg *serverconfig.Config) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
+	log := slog.New(slog.NewTextHandler(stdout, nil))
 	threshold := int64(0)
 	if cfg.GC.ReportLargeFiles {
 		threshold = cfg.Policy.ThresholdBytes

@@ -13,7 +13,7 @@ import (
 )
 
 // serve runs the server until it is told to stop.
-func serve(ctx context.Context, args []string) error {
+func serve(ctx context.Context, args []string, _ io.Writer) error {
 	o := lfsserver.DefaultOptions()
 	o.Version = version
 	fs := flag.NewFlagSet("lfs-server serve", flag.ContinueOnError)

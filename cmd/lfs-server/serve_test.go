@@ -33,7 +33,7 @@ func TestCommandLine(t *testing.T) {
 		"a subcommand's own": {[]string{"version"}, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := dispatch(t.Context(), tc.args)
+			err := dispatch(t.Context(), tc.args, io.Discard)
 			var usage usageError
 			if errors.As(err, &usage) != tc.usage || (err == nil) != (tc.want == "") || (err != nil && !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("%v, want an error with %q (usage error: %v)", err, tc.want, tc.usage)
@@ -59,7 +59,7 @@ func TestServe(t *testing.T) {
 		err := serve(ctx, []string{
 			"--config", filepath.Join(s.Dir, "config.yaml"), "--credentials-dir", filepath.Join(s.Dir, "credentials"),
 			"--keys-dir", filepath.Join(s.Dir, "keys"), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--drain-delay", "0",
-		})
+		}, io.Discard)
 		done <- errors.Join(err, w.Close())
 	}()
 	var first struct{ Msg, API, Admin string }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -21,7 +22,7 @@ import (
 // issueSessions makes sessions with one store for the servers of its repositories.
 // It alone holds the store's key. The configuration comes by an environment
 // variable: it changes with the pod.
-func issueSessions(ctx context.Context, args []string) error {
+func issueSessions(ctx context.Context, args []string, _ io.Writer) error {
 	o, d := storeOptions{}, lfsserver.DefaultOptions()
 	var listen, admin, apiServer, kubernetesDir string
 	fs := flag.NewFlagSet("lfs-server sessions", flag.ContinueOnError)

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/ed25519"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -64,7 +65,7 @@ func TestConnectWithSession(t *testing.T) {
 // TestSessionsCommand: without its configuration the issuer says what is missing.
 func TestSessionsCommand(t *testing.T) {
 	t.Setenv(serverconfig.EnvSessionsConfig, "")
-	if err := issueSessions(t.Context(), nil); err == nil || !strings.Contains(err.Error(), serverconfig.EnvSessionsConfig) {
+	if err := issueSessions(t.Context(), nil, io.Discard); err == nil || !strings.Contains(err.Error(), serverconfig.EnvSessionsConfig) {
 		t.Error(err)
 	}
 	raw, err := serverconfig.MarshalIssuer(&serverconfig.Issuer{Store: "s", GrantKey: make(ed25519.PublicKey, ed25519.PublicKeySize)})
@@ -72,7 +73,7 @@ func TestSessionsCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv(serverconfig.EnvSessionsConfig, string(raw)+"unknown: 1\n")
-	if err := issueSessions(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "unknown") {
+	if err := issueSessions(t.Context(), nil, io.Discard); err == nil || !strings.Contains(err.Error(), "unknown") {
 		t.Error(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -34,7 +35,7 @@ func (stoppedError) ExitCode() int { return 3 }
 
 // sweepStore carries out garbage collection on what a scan has reported. It
 // needs the credentials of the store and none of Git.
-func sweepStore(ctx context.Context, args []string) error {
+func sweepStore(ctx context.Context, args []string, stdout io.Writer) error {
 	o := sweepOptions{limits: sweep.DefaultLimits}
 	fs := flag.NewFlagSet("lfs-server sweep", flag.ContinueOnError)
 	o.storeOptions.register(fs)
@@ -58,7 +59,7 @@ func sweepStore(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return o.sweep(ctx, cfg)
+	return o.sweep(ctx, cfg, stdout)
 }
 
 // load reads the configuration as it is now.
@@ -70,7 +71,7 @@ func (o sweepOptions) load() (*serverconfig.Config, error) {
 	return cfg, err
 }
 
-func (o sweepOptions) sweep(ctx context.Context, cfg *serverconfig.Config) error {
+func (o sweepOptions) sweep(ctx context.Context, cfg *serverconfig.Config, stdout io.Writer) error {
 	st, err := o.connectAs(ctx, cfg)
 	if err != nil {
 		return err
@@ -83,18 +84,18 @@ func (o sweepOptions) sweep(ctx context.Context, cfg *serverconfig.Config) error
 			return objectstore.Probe(ctx, st.bucket, st.signer, st.prefix)
 		},
 	}
-	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
+	log := slog.New(slog.NewTextHandler(stdout, nil))
 	opts.Log = func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) }
 	if o.explain {
-		opts.Explain = func(d plan.Decision) { fmt.Printf("%s %s (%s): %s\n", d.OID, d.Action, d.Reason, d.Text) }
+		opts.Explain = func(d plan.Decision) { fmt.Fprintf(stdout, "%s %s (%s): %s\n", d.OID, d.Action, d.Reason, d.Text) }
 	}
 	rep, err := sweep.Run(ctx, opts)
 	if o.json {
-		enc := json.NewEncoder(os.Stdout)
+		enc := json.NewEncoder(stdout)
 		enc.SetIndent("", "  ")
 		_ = enc.Encode(rep)
 	} else {
-		rep.WriteText(os.Stdout)
+		rep.WriteText(stdout)
 	}
 	var stopped *sweep.Stopped
 	if errors.As(err, &stopped) {
