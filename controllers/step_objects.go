@@ -44,12 +44,14 @@ func (r *LFSRepositoryReconciler) kinds(ctx context.Context, p *pass) ([]schema.
 
 // build makes the desired objects.
 func (r *LFSRepositoryReconciler) build(ctx context.Context, p *pass) error {
-	deployment, err := r.ownDeployment(ctx, p)
-	if err != nil {
-		return err
-	}
-	if deployment != nil {
-		p.in.Scaled = ptr.Deref(deployment.Spec.Replicas, 0)
+	if server := p.live.Spec.Server; server != nil && server.Autoscaling != nil {
+		deployment, err := r.ownDeployment(ctx, p)
+		if err != nil {
+			return err
+		}
+		if deployment != nil {
+			p.in.Scaled = ptr.Deref(deployment.Spec.Replicas, 0)
+		}
 	}
 	here, err := r.gateway.here(ctx, p.now)
 	if err != nil {

@@ -37,26 +37,25 @@ var disturbances = []disturbance{
 // availability measures those disturbances that are named, or all.
 func availability(ctx context.Context, only []string) error {
 	var parts []part
-	for _, d := range disturbances {
-		parts = append(parts, part{d.name, disturb(d)})
+	for i, d := range disturbances {
+		parts = append(parts, part{d.name, disturb(d, availabilityPorts+i)})
 	}
 	return measureInCluster(ctx, parts, only)
 }
 
 // availabilityApart brings up a cluster for all of them.
 func availabilityApart(ctx context.Context, r *rig) error {
-	prepare := exec.CommandContext(ctx, "make", "--no-print-directory", "cluster-tools", "image", "install-manifest")
-	measure := exec.CommandContext(ctx, "hack/isolated.sh", r.bin("bars"), "availability")
-	prepare.Stdout, measure.Stdout = os.Stderr, os.Stdout
-	for _, cmd := range []*exec.Cmd{prepare, measure} {
-		cmd.Stderr = os.Stderr
-		cmd.Env = append(os.Environ(), "IMAGE_TAR="+filepath.Join(r.root, "bin", "images", "lfs-operator.tar"))
-		if err := cmd.Run(); err != nil {
-			return err
-		}
+	if err := prepareIsolated(ctx); err != nil {
+		return err
 	}
-	return nil
+	cmd := exec.CommandContext(ctx, "hack/isolated.sh", r.bin("bars"), "availability")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), "IMAGE_TAR="+filepath.Join(r.root, "bin", "images", "lfs-operator.tar"))
+	return cmd.Run()
 }
+
+// availabilityPorts begin here.
+const availabilityPorts = 31500
 
 // stage is a repository under load.
 type stage struct {
@@ -84,14 +83,14 @@ func availabilitySpan() (time.Duration, error) {
 	return d, nil
 }
 
-// disturb measures one of them on a repository of its own.
-func disturb(d disturbance) func(context.Context, *harness.Env, string) error {
+// disturb measures one of them on a repository of its own, behind that node port.
+func disturb(d disturbance, port int) func(context.Context, *harness.Env, string) error {
 	return func(ctx context.Context, env *harness.Env, dir string) error {
 		span, err := availabilitySpan()
 		if err != nil {
 			return err
 		}
-		s, err := newStage(ctx, env, d)
+		s, err := newStage(ctx, env, d.name, port)
 		if err != nil {
 			return err
 		}
@@ -138,7 +137,7 @@ func pauseFor(ctx context.Context, d time.Duration) error {
 }
 
 // newStage makes a repository with two replicas, whose store is behind a door.
-func newStage(ctx context.Context, env *harness.Env, d disturbance) (*stage, error) {
+func newStage(ctx context.Context, env *harness.Env, name string, port int) (*stage, error) {
 	door, err := env.NewDoor()
 	if err != nil {
 		return nil, err
@@ -148,7 +147,7 @@ func newStage(ctx context.Context, env *harness.Env, d disturbance) (*stage, err
 	}
 	s := &stage{env: env, door: door}
 	s.repo, err = env.NewRepository(ctx, harness.Repository{
-		Namespace: "availability", Name: d.name, NodePort: availabilityPort(d),
+		Namespace: "availability", Name: name, NodePort: port,
 		Endpoint: door.URL(), PublicEndpoint: door.URL(), Spec: "  server: {replicas: 2}\n",
 	})
 	if err != nil {
@@ -159,15 +158,6 @@ func newStage(ctx context.Context, env *harness.Env, d disturbance) (*stage, err
 	}
 	_, err = env.WaitReady(ctx, s.repo.Namespace, s.repo.Name, 2*time.Minute)
 	return s, err
-}
-
-func availabilityPort(d disturbance) int {
-	for i := range disturbances {
-		if disturbances[i].name == d.name {
-			return 31500 + i
-		}
-	}
-	return 0
 }
 
 // roll changes the pods, so that all of them are made anew, one after the other.

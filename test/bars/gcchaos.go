@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -18,10 +17,8 @@ func gcChaos(ctx context.Context, r *rig) error {
 	if length == "" {
 		length = "5m"
 	}
-	prepare := exec.CommandContext(ctx, "make", "--no-print-directory", "cluster-tools", "image", "install-manifest")
-	prepare.Stdout, prepare.Stderr = os.Stderr, os.Stderr
-	if err := prepare.Run(); err != nil {
-		return fmt.Errorf("preparing the cluster: %w", err)
+	if err := prepareIsolated(ctx); err != nil {
+		return err
 	}
 	cmd := exec.CommandContext(ctx, "hack/isolated.sh", "go", "test", "-tags", "e2e", "-count=1", "-timeout", "40m", "-v",
 		"-run", "^TestChaos$", "./test/e2e")

@@ -60,6 +60,16 @@ func (r *rig) say(format string, args ...any) {
 // bin is a program that hack/bars-transfers.sh has built.
 func (r *rig) bin(name string) string { return filepath.Join(r.root, "bin", name) }
 
+// prepareIsolated builds what hack/isolated.sh takes to run an end-to-end test.
+func prepareIsolated(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "make", "--no-print-directory", "cluster-tools", "image", "install-manifest")
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("preparing the cluster: %w", err)
+	}
+	return nil
+}
+
 // program is a running process; its output stands in a file.
 type program struct {
 	name, log string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"maps"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -128,7 +127,7 @@ func (l *Ledger) smaller(rec *record, counted map[string]struct{}) claim {
 		l.claimed = l.openBytes // from here on nothing is granted of it
 	}
 	c := claim{Holder: l.holder, Bytes: l.claimed, Until: l.claimedTo, Objects: listed(l.open, counted)}
-	for oid := range maps.Keys(counted) {
+	for oid := range counted {
 		c.Bytes -= l.open[oid].size
 	}
 	return c

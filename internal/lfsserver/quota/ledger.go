@@ -27,14 +27,7 @@ type ExceededError struct {
 // Error implements error. It begins as KohakuHub's does (seeds/001, Error Handling).
 func (e *ExceededError) Error() string {
 	return fmt.Sprintf("You have used %s of your %s quota; this object of %s does not fit. Have old versions collected, or ask for more quota",
-		bytesText(e.Used), bytesText(e.Limit), bytesText(e.Asked))
-}
-
-func bytesText(n int64) string {
-	if n < 0 {
-		return "-" + humanize.IBytes(uint64(-n))
-	}
-	return humanize.IBytes(uint64(n))
+		humanize.IBytes(uint64(e.Used)), humanize.IBytes(uint64(e.Limit)), humanize.IBytes(uint64(e.Asked)))
 }
 
 // Bounds of a claim.
