@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -148,17 +147,12 @@ func (c *call) gcRequest(ctx context.Context) (*serverstatus.GCRequest, string, 
 
 // readObject reads a small object, nil where it is not there.
 func (c *call) readObject(ctx context.Context, key string, most int64) ([]byte, string, error) {
-	body, info, err := c.store.bucket.Get(ctx, key, "")
+	raw, info, err := objectstore.ReadSmall(ctx, c.store.bucket, key, most)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return nil, "", nil
 	}
 	if err != nil {
 		return nil, "", err
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, most))
-	if err != nil {
-		return nil, "", objectstore.ErrUnavailable
 	}
 	return raw, info.ETag, nil
 }

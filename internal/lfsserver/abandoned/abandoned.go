@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -59,15 +58,10 @@ func Load(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (Record, e
 }
 
 func load(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (r Record, etag string, err error) {
-	body, info, err := b.Get(ctx, p.Abandoned(), "")
+	raw, info, err := objectstore.ReadSmall(ctx, b, p.Abandoned(), maxRecord)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return r, "", nil
 	}
-	if err != nil {
-		return r, "", fmt.Errorf("reading what was abandoned: %w", err)
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxRecord))
 	if err != nil {
 		return r, "", fmt.Errorf("reading what was abandoned: %w", err)
 	}

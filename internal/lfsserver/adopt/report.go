@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
@@ -56,17 +55,12 @@ const maxReport = 1 << 20
 
 // last is the report that lies there; nil for none of this repository's.
 func (r *run) last(ctx context.Context) (*serverstatus.AdoptionReport, error) {
-	body, _, err := r.Bucket.Get(ctx, r.prefix.AdoptionReport(), "")
+	raw, _, err := objectstore.ReadSmall(ctx, r.Bucket, r.prefix.AdoptionReport(), maxReport)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxReport))
-	if err != nil {
-		return nil, fmt.Errorf("%w: the report ended early", objectstore.ErrUnavailable)
 	}
 	report := &serverstatus.AdoptionReport{}
 	if json.Unmarshal(raw, report) != nil || report.UID != r.Config.Repository.UID {

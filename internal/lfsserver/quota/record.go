@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -119,14 +118,9 @@ func listed(open map[string]grant, without map[string]struct{}) []object {
 
 // read returns objectstore.ErrNotFound before the first count.
 func read(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (*record, string, error) {
-	body, info, err := b.Get(ctx, p.Quota(), "")
+	raw, info, err := objectstore.ReadSmall(ctx, b, p.Quota(), maxRecord)
 	if err != nil {
 		return nil, "", err
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxRecord))
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: the record of the quota ended early", objectstore.ErrUnavailable)
 	}
 	r := new(record)
 	if err := json.Unmarshal(raw, r); err != nil {
