@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/transfer"
 )
 
@@ -87,7 +89,8 @@ func (w *world) replacedSince(ago time.Duration) {
 	})
 }
 
-// hasKeys waits until servers know these keys, and the Secret holds them.
+// hasKeys waits until servers know these keys, the Secret holds them, and status
+// records that it does: a key counts as published from then on.
 func (w *world) hasKeys(signer string, want ...string) {
 	w.t.Helper()
 	w.eventually(signer+" signs", func() string {
@@ -105,13 +108,17 @@ func (w *world) hasKeys(signer string, want ...string) {
 		if err := w.exists(w.ns, named(secret, "models-lfs-keys")); err != nil {
 			return err.Error()
 		}
-		var held []string
-		for id := range secret.Data {
-			held = append(held, id)
-		}
-		slices.Sort(held)
+		held := slices.Sorted(maps.Keys(secret.Data))
 		if !slices.Equal(held, want) {
 			return "the Secret holds " + spaced(held)
+		}
+		var keys []desired.SigningKey
+		for _, id := range held {
+			keys = append(keys, desired.SigningKey{ID: id, Key: secret.Data[id]})
+		}
+		record := secretRecord(w.get("models"), "models-lfs-keys")
+		if record.UID != string(secret.UID) || record.Revision != desired.KeysRevision(keys) {
+			return "status does not record them"
 		}
 		return ""
 	})

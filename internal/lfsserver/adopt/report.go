@@ -63,10 +63,10 @@ func (r *run) last(ctx context.Context) (*serverstatus.AdoptionReport, error) {
 		return nil, err
 	}
 	report := &serverstatus.AdoptionReport{}
-	if json.Unmarshal(raw, report) != nil || report.UID != r.Config.Repository.UID {
-		return nil, nil // another's, or nobody's: begun anew
+	if json.Unmarshal(raw, report) == nil && report.UID == r.Config.Repository.UID {
+		return report, nil
 	}
-	return report, nil
+	return nil, nil // another's, or nobody's: begun anew
 }
 
 // while writes the report, and does what else is to be done now and then, until
