@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -59,34 +60,80 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Each calls version and pin for every line. Nothing that they were told counts
 // unless Each returns without an error: only the trailer says that it was all.
 func (r *Reader) Each(version func(Version) error, pin func(Pin) error) (Trailer, error) {
+	var decoding sync.WaitGroup
+	batches, stop := make(chan batch, 1), make(chan struct{})
+	decoding.Go(func() { r.decode(batches, stop) })
+	defer decoding.Wait()
+	defer close(stop)
+
 	var versions, pins int64
-	for r.lines.Scan() {
-		var l line
-		if err := json.Unmarshal(r.lines.Bytes(), &l); err != nil {
-			return Trailer{}, fmt.Errorf("%w: %w", ErrIncomplete, err)
-		}
-		switch {
-		case l.Complete:
-			return l.Trailer, r.end(l.Trailer, versions, pins)
-		case !layout.IsOID(l.OID):
-			return Trailer{}, fmt.Errorf("%w: a line without an OID", ErrIncomplete)
-		case l.Kind != "":
-			pins++
-			if err := pin(Pin{OID: l.OID, Size: l.Size, Kind: l.Kind, Ref: l.Ref, Entry: l.Entry, Path: l.Path}); err != nil {
-				return Trailer{}, err
+	for b := range batches {
+		for _, l := range b.lines {
+			var err error
+			switch {
+			case l.Complete:
+				decoding.Wait() // it has ended, and what is left is read here
+				return l.Trailer, r.end(l.Trailer, versions, pins)
+			case !layout.IsOID(l.OID):
+				err = fmt.Errorf("%w: a line without an OID", ErrIncomplete)
+			case l.Kind != "":
+				pins++
+				err = pin(Pin{OID: l.OID, Size: l.Size, Kind: l.Kind, Ref: l.Ref, Entry: l.Entry, Path: l.Path})
+			default:
+				versions++
+				err = version(Version{Entry: l.Entry, Path: l.Path, OID: l.OID, Size: l.Size, First: l.First, Gen: l.Gen, Last: l.Last, Of: l.Of})
 			}
-		default:
-			versions++
-			v := Version{Entry: l.Entry, Path: l.Path, OID: l.OID, Size: l.Size, First: l.First, Gen: l.Gen, Last: l.Last, Of: l.Of}
-			if err := version(v); err != nil {
+			if err != nil {
 				return Trailer{}, err
 			}
 		}
-	}
-	if err := r.lines.Err(); err != nil {
-		return Trailer{}, fmt.Errorf("%w: %w", ErrIncomplete, err)
+		if b.err != nil {
+			return Trailer{}, fmt.Errorf("%w: %w", ErrIncomplete, b.err)
+		}
 	}
 	return Trailer{}, fmt.Errorf("%w: it ends without its last line", ErrIncomplete)
+}
+
+// batch is some lines, and what is wrong with the one after them.
+type batch struct {
+	lines []line
+	err   error
+}
+
+// decode reads up to the trailer. Decoding takes as long as judging, so that the
+// two go side by side, with at most three batches in memory.
+func (r *Reader) decode(out chan<- batch, stop <-chan struct{}) {
+	defer close(out)
+	for more := true; more; {
+		var b batch
+		b, more = r.batch()
+		select {
+		case out <- b:
+		case <-stop:
+			return
+		}
+	}
+}
+
+// batch reads some lines. There are no more after the trailer or an error.
+func (r *Reader) batch() (b batch, more bool) {
+	const size = 256
+	b.lines = make([]line, 0, size)
+	for len(b.lines) < size {
+		if !r.lines.Scan() {
+			b.err = r.lines.Err()
+			return b, false
+		}
+		var l line
+		if b.err = json.Unmarshal(r.lines.Bytes(), &l); b.err != nil {
+			return b, false
+		}
+		b.lines = append(b.lines, l)
+		if l.Complete {
+			return b, false
+		}
+	}
+	return b, true
 }
 
 // end checks the trailer, and by reading on the checksum of the whole.
