@@ -147,7 +147,7 @@ func (c *call) gcRequest(ctx context.Context) (*serverstatus.GCRequest, string, 
 
 // readObject reads a small object, nil where it is not there.
 func (c *call) readObject(ctx context.Context, key string, most int64) ([]byte, string, error) {
-	raw, info, err := objectstore.ReadSmall(ctx, c.store.bucket, key, most)
+	raw, info, err := objectstore.ReadSmall(ctx, c.store.bucket, key, "", most)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return nil, "", nil
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -37,14 +36,13 @@ func (t Tombstone) Message() string {
 // LookupTombstone reads an object's tombstone; without one it returns
 // objectstore.ErrNotFound. Ask only after the object itself was not found.
 func LookupTombstone(ctx context.Context, b objectstore.Bucket, p layout.Prefix, oid string) (Tombstone, error) {
-	body, _, err := b.Get(ctx, p.GCTombstone(oid), "")
+	const maxTombstone = 64 << 10
+	raw, _, err := objectstore.ReadSmall(ctx, b, p.GCTombstone(oid), "", maxTombstone)
 	if err != nil {
 		return Tombstone{}, err
 	}
-	defer body.Close()
 	var t Tombstone
-	const maxTombstone = 64 << 10
-	if err := json.NewDecoder(io.LimitReader(body, maxTombstone)).Decode(&t); err != nil {
+	if err := json.Unmarshal(raw, &t); err != nil {
 		return Tombstone{}, errors.Join(fmt.Errorf("tombstone of %s is malformed", oid), err)
 	}
 	return t, nil

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/plan"
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -68,15 +67,10 @@ func (r *Report) Short() {
 // Load reads the last report; none at all is an empty one.
 func Load(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (Report, error) {
 	var r Report
-	body, _, err := b.Get(ctx, p.GCReport(), "")
+	raw, _, err := objectstore.ReadSmall(ctx, b, p.GCReport(), "", maxReport)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return r, nil
 	}
-	if err != nil {
-		return r, fmt.Errorf("reading the last report: %w", err)
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxReport))
 	if err != nil {
 		return r, fmt.Errorf("reading the last report: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
@@ -18,18 +17,20 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
+// maxRecord is the size in bytes that neither an owner object nor a begin reaches.
+const maxRecord = 64 << 10
+
 // owner checks whose prefix this is.
 func (r *run) owner(ctx context.Context) error {
-	body, _, err := r.bucket.Get(ctx, r.prefix.Owner(), "")
+	raw, _, err := objectstore.ReadSmall(ctx, r.bucket, r.prefix.Owner(), "", maxRecord)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return stop("PrefixNotOurs", "the prefix has no owner object: the LFS server claims it when it starts; start it first")
 	}
 	if err != nil {
 		return fmt.Errorf("reading the owner object: %w", err)
 	}
-	defer body.Close()
 	var owner objectstore.Owner
-	if err := json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&owner); err != nil {
+	if err := json.Unmarshal(raw, &owner); err != nil {
 		return stop("PrefixNotOurs", "the owner object of the prefix is malformed")
 	}
 	if owner.UID == "" || owner.UID != r.Config.Repository.UID {
@@ -96,13 +97,12 @@ func (r *run) fresh(ctx context.Context) error {
 
 // attempt names the scan of which both the begin and the live set must be.
 func (r *run) attempt(ctx context.Context) (string, error) {
-	body, info, err := r.bucket.Get(ctx, r.prefix.GCScan(scan.BeginName(r.Run)), "")
+	raw, info, err := objectstore.ReadSmall(ctx, r.bucket, r.prefix.GCScan(scan.BeginName(r.Run)), "", maxRecord)
 	if err != nil {
 		return "", err
 	}
-	defer body.Close()
 	var b scan.Begin
-	if err := json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&b); err != nil {
+	if err := json.Unmarshal(raw, &b); err != nil {
 		return "", fmt.Errorf("the record of the scan's begin: %w", err)
 	}
 	r.started = info.LastModified

@@ -58,7 +58,7 @@ func Load(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (Record, e
 }
 
 func load(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (r Record, etag string, err error) {
-	raw, info, err := objectstore.ReadSmall(ctx, b, p.Abandoned(), maxRecord)
+	raw, info, err := objectstore.ReadSmall(ctx, b, p.Abandoned(), "", maxRecord)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return r, "", nil
 	}

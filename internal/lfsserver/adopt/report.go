@@ -55,7 +55,7 @@ const maxReport = 1 << 20
 
 // last is the report that lies there; nil for none of this repository's.
 func (r *run) last(ctx context.Context) (*serverstatus.AdoptionReport, error) {
-	raw, _, err := objectstore.ReadSmall(ctx, r.Bucket, r.prefix.AdoptionReport(), maxReport)
+	raw, _, err := objectstore.ReadSmall(ctx, r.Bucket, r.prefix.AdoptionReport(), "", maxReport)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return nil, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"sync"
 	"time"
 
@@ -115,12 +114,7 @@ func (s *Service) load(ctx context.Context) {
 	c.mu.Lock()
 	known := c.saved
 	c.mu.Unlock()
-	body, info, err := s.Bucket.Get(ctx, s.Prefix.LockCache(), known)
-	if err != nil {
-		return
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxSaved))
+	raw, info, err := objectstore.ReadSmall(ctx, s.Bucket, s.Prefix.LockCache(), known, maxSaved)
 	var entries map[string]entry
 	if err != nil || json.Unmarshal(raw, &entries) != nil {
 		return

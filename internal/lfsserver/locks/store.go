@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -38,14 +36,9 @@ type found struct {
 // read returns objectstore.ErrNotFound where the path was never locked, or its
 // tombstone is gone.
 func (s *Service) read(ctx context.Context, name string) (found, error) {
-	body, info, err := s.Bucket.Get(ctx, s.Prefix.Lock(name), "")
+	raw, info, err := objectstore.ReadSmall(ctx, s.Bucket, s.Prefix.Lock(name), "", maxRecord)
 	if err != nil {
 		return found{}, err
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxRecord))
-	if err != nil {
-		return found{}, fmt.Errorf("%w: lock %s ended early", objectstore.ErrUnavailable, name)
 	}
 	r, err := decode(raw, name)
 	if err != nil {

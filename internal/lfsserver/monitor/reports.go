@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 )
@@ -38,7 +37,7 @@ func (r *reports) readAdoption(ctx context.Context, t *Target, into *State) {
 }
 
 func readJSON[T any](ctx context.Context, b objectstore.Bucket, key string, etag *string, old *T) *T {
-	body, info, err := b.Get(ctx, key, *etag)
+	raw, info, err := objectstore.ReadSmall(ctx, b, key, *etag, 1<<20)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		*etag = ""
 		return nil
@@ -46,10 +45,8 @@ func readJSON[T any](ctx context.Context, b objectstore.Bucket, key string, etag
 	if err != nil {
 		return old
 	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, 1<<20))
 	fresh := new(T)
-	if err != nil || json.Unmarshal(raw, fresh) != nil {
+	if json.Unmarshal(raw, fresh) != nil {
 		return old
 	}
 	*etag = info.ETag

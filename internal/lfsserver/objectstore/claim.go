@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -103,14 +102,9 @@ func readClaim(ctx context.Context, b Bucket, prefix layout.Prefix, me Owner, kn
 // of Bucket.Get.
 func ReadOwner(ctx context.Context, b Bucket, prefix layout.Prefix, knownETag string) (Owner, Info, error) {
 	var owner Owner
-	body, info, err := b.Get(ctx, prefix.Owner(), knownETag)
+	raw, info, err := ReadSmall(ctx, b, prefix.Owner(), knownETag, 64<<10)
 	if err != nil {
 		return owner, info, err
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, 64<<10))
-	if err != nil {
-		return owner, info, fault("get", prefix.Owner(), err)
 	}
 	if err := json.Unmarshal(raw, &owner); err != nil || owner.UID == "" {
 		return owner, info, fmt.Errorf("%w: %s is not an owner object", ErrForeignObjects, prefix.Owner())

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
@@ -35,7 +34,7 @@ func (a *Absence) read(ctx context.Context) (uploaders, time.Time, error) {
 	a.mu.Lock()
 	known := a.known
 	a.mu.Unlock()
-	body, info, err := a.bucket.Get(ctx, a.prefix.Uploaders(), known.etag)
+	raw, info, err := objectstore.ReadSmall(ctx, a.bucket, a.prefix.Uploaders(), known.etag, 64<<10)
 	switch {
 	case errors.Is(err, objectstore.ErrNotModified):
 		return known, info.Date, nil
@@ -44,9 +43,8 @@ func (a *Absence) read(ctx context.Context) (uploaders, time.Time, error) {
 	case err != nil:
 		return uploaders{}, time.Time{}, err
 	}
-	defer body.Close()
 	u := uploaders{etag: info.ETag}
-	if err := json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&u); err != nil {
+	if err := json.Unmarshal(raw, &u); err != nil {
 		return uploaders{}, time.Time{}, err
 	}
 	a.mu.Lock()

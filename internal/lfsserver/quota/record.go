@@ -118,7 +118,7 @@ func listed(open map[string]grant, without map[string]struct{}) []object {
 
 // read returns objectstore.ErrNotFound before the first count.
 func read(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (*record, string, error) {
-	raw, info, err := objectstore.ReadSmall(ctx, b, p.Quota(), maxRecord)
+	raw, info, err := objectstore.ReadSmall(ctx, b, p.Quota(), "", maxRecord)
 	if err != nil {
 		return nil, "", err
 	}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"strings"
 	"time"
 
@@ -96,14 +95,9 @@ type entry struct {
 
 // load returns objectstore.ErrNotFound where nothing is registered.
 func load(ctx context.Context, b objectstore.Bucket, key string) (*entry, []byte, error) {
-	body, info, err := b.Get(ctx, key, "")
+	raw, info, err := objectstore.ReadSmall(ctx, b, key, "", maxRegister)
 	if err != nil {
 		return nil, nil, err
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, maxRegister))
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %s ended early", objectstore.ErrUnavailable, key)
 	}
 	r, ok := parseRegister(raw)
 	if !ok {

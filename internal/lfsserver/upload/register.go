@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -91,17 +90,15 @@ type stored struct {
 	info objectstore.Info
 }
 
+// maxRegister is the size in bytes that no register reaches.
+const maxRegister = 64 << 10
+
 // load returns objectstore.ErrNotFound where nothing is registered.
 func (s *Service) load(ctx context.Context, oid, client string) (stored, error) {
 	key := s.Prefix.Upload(oid, client)
-	body, info, err := s.Store.Get(ctx, key, "")
+	raw, info, err := objectstore.ReadSmall(ctx, s.Store, key, "", maxRegister)
 	if err != nil {
 		return stored{}, err
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, 64<<10))
-	if err != nil {
-		return stored{}, fmt.Errorf("%w: %s ended early", objectstore.ErrUnavailable, key)
 	}
 	r, ok := parseRegister(raw)
 	if !ok || r.OID != oid {

@@ -3,8 +3,6 @@ package upload
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"path"
 	"strings"
 	"time"
@@ -55,17 +53,12 @@ func Sweep(ctx context.Context, store objectstore.Store, prefix layout.Prefix, a
 // sweepOne throws one registered upload away. One that cannot be read is left: a
 // person has to look at it.
 func sweepOne(ctx context.Context, store objectstore.Store, prefix layout.Prefix, key string) error {
-	body, _, err := store.Get(ctx, key, "")
+	raw, _, err := objectstore.ReadSmall(ctx, store, key, "", maxRegister)
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, 64<<10))
-	if err != nil {
-		return fmt.Errorf("%w: %s ended early", objectstore.ErrUnavailable, key)
 	}
 	client := strings.TrimSuffix(path.Base(key), ".json")
 	r, ok := parseRegister(raw)
