@@ -27,7 +27,7 @@ type command struct {
 // commands in the order of the usage text.
 func commands() []command {
 	return []command{
-		{"serve", "serve one repository to Git LFS clients", serve},
+		{"serve", "serve a repository, or many, to Git LFS clients", serve},
 		{"scan", "read the Git history and report which objects it names", scanHistory},
 		{"sweep", "condemn and delete what the scan did not name", sweepStore},
 		{"gc", "ask about garbage collection: explain, undelete, report", askGC},

@@ -12,12 +12,14 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver"
 )
 
-// serve runs the server until it is told to stop.
+// serve runs the server until it is told to stop: of one repository, or of all
+// whose configurations lie in a folder.
 func serve(ctx context.Context, args []string, _ io.Writer) error {
 	o := lfsserver.DefaultOptions()
 	o.Version = version
 	fs := flag.NewFlagSet("lfs-server serve", flag.ContinueOnError)
 	fs.StringVar(&o.ConfigFile, "config", env("LFS_CONFIG", o.ConfigFile), "configuration `file`")
+	fs.StringVar(&o.RepositoriesDir, "repositories-dir", env("LFS_REPOSITORIES_DIR", ""), "`folder` with the configurations of many repositories, one file each, instead of --config")
 	fs.StringVar(&o.CredentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", o.CredentialsDir), "`folder` with the object store's credentials")
 	fs.StringVar(&o.KeysDir, "keys-dir", env("LFS_KEYS_DIR", o.KeysDir), "`folder` with the signing keys")
 	fs.StringVar(&o.CAFile, "ca-file", env("LFS_CA_FILE", o.CAFile), "certificate authority of the object store")
@@ -28,6 +30,7 @@ func serve(ctx context.Context, args []string, _ io.Writer) error {
 	fs.StringVar(&o.APIServer, "api-server", env("LFS_API_SERVER", o.APIServer), "`URL` of the Kubernetes API server")
 	fs.StringVar(&o.Listen, "listen", env("LFS_LISTEN", o.Listen), "`address` for Git LFS clients; port 0 takes a free one")
 	fs.StringVar(&o.AdminListen, "admin-listen", env("LFS_ADMIN_LISTEN", o.AdminListen), "`address` for probes, metrics and status")
+	fs.StringVar(&o.MetricsListen, "metrics-listen", o.MetricsListen, "`address` for the metrics of many repositories")
 	fs.DurationVar(&o.DrainDelay, "drain-delay", o.DrainDelay, "how long to go on answering after SIGTERM")
 	fs.DurationVar(&o.DrainTimeout, "drain-timeout", o.DrainTimeout, "how long requests that run may take after that")
 	level := fs.String("log-level", env("LFS_LOG_LEVEL", "info"), "debug, info, warn or error")
@@ -43,11 +46,18 @@ func serve(ctx context.Context, args []string, _ io.Writer) error {
 	if o.DrainDelay == 0 {
 		o.DrainDelay = -1 // it was asked for; the zero value means the default
 	}
-	s, err := lfsserver.New(o)
+	s, err := newServer(o)
 	if err != nil {
 		return err
 	}
 	return s.Run(ctx)
+}
+
+func newServer(o lfsserver.Options) (interface{ Run(context.Context) error }, error) {
+	if o.RepositoriesDir != "" {
+		return lfsserver.NewShared(o)
+	}
+	return lfsserver.New(o)
 }
 
 // parse reads the flags; anything left over is a mistake.

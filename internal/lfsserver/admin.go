@@ -33,7 +33,9 @@ func (s *Server) adminHandler() http.Handler {
 	for _, r := range s.adminRoutes() {
 		mux.Handle(r.pattern, s.adminRoute(r.name, r.handle))
 	}
-	mux.Handle(metricsPattern, s.metrics.handler())
+	if s.metrics.registry != nil {
+		mux.Handle(metricsPattern, metricsHandler(s.metrics.registry))
+	}
 	mux.Handle("/", s.adminRoute("none", func(http.ResponseWriter, *http.Request) error { return errNoRoute }))
 	return mux
 }

@@ -12,6 +12,9 @@
 // it swaps one pointer, so a request sees one configuration from its first line
 // to its last.
 //
+// Many small repositories can share a process (Shared): each is a Server without
+// ports, and nothing that one of them knows is another's.
+//
 // A batch that cannot be answered now gets 429 with Retry-After and never a 5xx:
 // git-lfs waits for the one and gives up on the other.
 package lfsserver

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/lfs-operator/lfs-operator/internal/derive"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
@@ -21,9 +22,11 @@ type files struct {
 	// credentials by key, without the white space around them; nil when the
 	// Secret is not mounted.
 	credentials map[string]string
-	// keys by ID; those of the configuration are looked for, no others.
-	keys map[string][]byte
-	ca   []byte
+	// keys by ID; those of the configuration are looked for, no others. Where sealed
+	// is true they open the signing keys that stand in the configuration.
+	keys   map[string][]byte
+	sealed bool
+	ca     []byte
 	// issuers of JSON Web Tokens: their files by issuer and name.
 	issuers map[string]map[string][]byte
 	// digest of everything above.
@@ -39,6 +42,18 @@ func readFiles(o *Options) *files {
 	f := &files{keys: map[string][]byte{}, issuers: map[string]map[string][]byte{}}
 	h := sha256.New()
 	f.config, f.configErr = readSmall(h, o.ConfigFile)
+	f.readStore(h, o)
+	issuers, _ := os.ReadDir(o.JWTDir)
+	for _, e := range issuers {
+		f.issuers[e.Name()] = map[string][]byte{}
+		readDir(h, filepath.Join(o.JWTDir, e.Name()), f.issuers[e.Name()])
+	}
+	h.Sum(f.digest[:0])
+	return f
+}
+
+// readStore reads what the store is reached with, and the keys.
+func (f *files) readStore(h hash.Hash, o *Options) {
 	for _, name := range serverconfig.StoreKeyFiles {
 		if b, err := readSmall(h, filepath.Join(o.CredentialsDir, name)); err == nil {
 			if f.credentials == nil {
@@ -48,14 +63,23 @@ func readFiles(o *Options) *files {
 		}
 	}
 	readDir(h, o.KeysDir, f.keys)
-	issuers, _ := os.ReadDir(o.JWTDir)
-	for _, e := range issuers {
-		f.issuers[e.Name()] = map[string][]byte{}
-		readDir(h, filepath.Join(o.JWTDir, e.Name()), f.issuers[e.Name()])
-	}
 	f.ca, _ = readSmall(h, o.CAFile)
-	h.Sum(f.digest[:0])
-	return f
+}
+
+// keysFor are the signing keys of a configuration, as far as they are there.
+func (f *files) keysFor(cfg *serverconfig.Config) map[string][]byte {
+	if !f.sealed {
+		return f.keys
+	}
+	keys := map[string][]byte{}
+	for _, k := range cfg.SigningKeys {
+		for _, with := range f.keys {
+			if key, err := derive.Unseal(with, cfg.Repository.UID, k.ID, k.Fingerprint, k.Sealed); err == nil {
+				keys[k.ID] = key
+			}
+		}
+	}
+	return keys
 }
 
 // readDir reads the files of a mounted Secret.

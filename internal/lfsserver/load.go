@@ -62,8 +62,11 @@ func batchKey(r *http.Request, body *bufio.Reader) string {
 	return ""
 }
 
-// who takes turns: everybody by principal, and a link with whoever got it.
-func (c *call) who() string { return cmp.Or(c.info.grantor, c.info.principal) }
+// who takes turns: everybody by principal, and a link with whoever got it. Other
+// repositories of the same process have principals of the same names.
+func (c *call) who() string {
+	return c.config.Repository.UID + " " + cmp.Or(c.info.grantor, c.info.principal)
+}
 
 // room makes sure that a body can be read into memory. What it returns gives the
 // room back.

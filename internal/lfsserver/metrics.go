@@ -18,7 +18,8 @@ import (
 // metrics of one server, in a registry of the caller's. Labels are few and
 // closed: never an OID, a path or a client.
 type metrics struct {
-	registry   *prometheus.Registry
+	// registry is what /metrics shows; nil where another shows them.
+	registry   prometheus.Gatherer
 	requests   *prometheus.CounterVec
 	durations  *prometheus.HistogramVec
 	objects    *prometheus.CounterVec
@@ -32,10 +33,19 @@ type metrics struct {
 	relayed     *prometheus.CounterVec
 }
 
+// processMetrics are about the program, whatever it serves.
+func processMetrics(reg prometheus.Registerer, version string) {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "lfs_server_build_info", Help: "Always 1; version and Go version in the labels.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	info.Set(1)
+	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
 // newMetrics registers them. storeReady and usage are asked at each scrape.
-func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool, usage func() *serverstatus.Usage) *metrics {
+func newMetrics(reg prometheus.Registerer, storeReady func() bool, usage func() *serverstatus.Usage) *metrics {
 	m := &metrics{
-		registry: reg,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lfs_server_requests_total", Help: "Requests by route, operation and HTTP status.",
 		}, []string{"route", "operation", "code"}),
@@ -83,22 +93,17 @@ func newMetrics(reg *prometheus.Registry, version string, storeReady func() bool
 			return 0
 		})
 	}
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "lfs_server_build_info", Help: "Always 1; version and Go version in the labels.",
-		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
-	})
-	info.Set(1)
-	reg.MustRegister(m.requests, m.durations, m.objects, m.batches, m.proofs, m.storeCalls, m.storeTimes, m.reloads, m.relayed, ready, info,
+	reg.MustRegister(m.requests, m.durations, m.objects, m.batches, m.proofs, m.storeCalls, m.storeTimes, m.reloads, m.relayed, ready,
 		held("lfs_server_stored_objects", "Objects that the repository holds, as last counted.",
 			func(u *serverstatus.Usage) int64 { return u.Objects }),
 		held("lfs_server_stored_bytes", "Bytes that the repository holds, as last counted.",
-			func(u *serverstatus.Usage) int64 { return u.Bytes }),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+			func(u *serverstatus.Usage) int64 { return u.Bytes }))
 	return m
 }
 
-func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
+// metricsHandler shows metrics.
+func metricsHandler(g prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(g, promhttp.HandlerOpts{DisableCompression: true})
 }
 
 func (m *metrics) observeRequest(info *requestInfo, status int, d time.Duration) {

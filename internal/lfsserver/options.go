@@ -23,6 +23,10 @@ type Options struct {
 	KeysDir        string
 	CAFile         string
 	JWTDir         string
+	// RepositoriesDir, where set, holds the configurations of many repositories, one
+	// file each, instead of ConfigFile; see Shared. Files of KeysDir then open the
+	// signing keys in them, and JWTDir is not looked at.
+	RepositoriesDir string
 	// StoreTokenFile is the token that sessions with the store are asked for with.
 	StoreTokenFile string
 	// MaxSession, where set, is what a session with the store counts for at most:
@@ -41,6 +45,9 @@ type Options struct {
 	// closes them.
 	APIListener   net.Listener
 	AdminListener net.Listener
+	// MetricsListen and MetricsListener are where a Shared shows its metrics.
+	MetricsListen   string
+	MetricsListener net.Listener
 
 	// DrainDelay is how long a server that has been told to stop goes on
 	// answering, with 429 to batches, until load balancers have noticed and,
@@ -65,6 +72,9 @@ type Options struct {
 	AtOnce int
 	// MaxConnections of clients at a time, on each port.
 	MaxConnections int
+	// CacheShare divides the bounds of what is remembered of a repository, for
+	// processes that serve many; 0: 1.
+	CacheShare int
 	// UsageGap is the least time between two counts.
 	UsageGap time.Duration
 	// SweepEvery is how often abandoned things are looked for, give or take a half, and
@@ -95,6 +105,7 @@ func DefaultOptions() Options {
 		APIServer:      apiServerURL(),
 		Listen:         ":8080",
 		AdminListen:    ":8081",
+		MetricsListen:  ":8082",
 		DrainDelay:     10 * time.Second,
 		DrainTimeout:   20 * time.Second,
 		ReloadInterval: time.Second,
@@ -132,6 +143,7 @@ func (o Options) withDefaults() Options {
 	o.APIServer = or(o.APIServer, d.APIServer)
 	o.Listen = or(o.Listen, d.Listen)
 	o.AdminListen = or(o.AdminListen, d.AdminListen)
+	o.MetricsListen = or(o.MetricsListen, d.MetricsListen)
 	o.DrainDelay = or(o.DrainDelay, d.DrainDelay)
 	o.DrainTimeout = or(o.DrainTimeout, d.DrainTimeout)
 	o.ReloadInterval = or(o.ReloadInterval, d.ReloadInterval)

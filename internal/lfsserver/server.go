@@ -11,36 +11,28 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
-	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
-	"github.com/lfs-operator/lfs-operator/internal/lfsserver/gate"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/quota"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/sessions"
-	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/usage"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
-const (
-	// lookups at the store at once, over all batches.
-	lookups = 64
-	// proofs at once: each keeps a core busy, or the line to the store.
-	proofs = 4
-)
+// idleTimeout is how long a connection of a client may be silent.
+const idleTimeout = 2 * time.Minute
 
 // Server serves one repository.
 type Server struct {
+	*process
 	options Options
 	log     *slog.Logger
 	now     func() time.Time
 	metrics *metrics
-	lookups *batch.Limiter
-	proofs  *upload.Proofs
-	gate    *gate.Gate
-	bodies  chan struct{} // a place for each large body
 	monitor *monitor.Monitor
 	usage   *usage.Counter
 	quota   *quota.Ledger
@@ -56,7 +48,6 @@ type Server struct {
 	reloadError atomic.Pointer[string]
 	draining    atomic.Bool
 	stopping    chan struct{} // closed once the drain delay is over
-	requests    atomic.Int64  // of clients, since the start
 
 	api, admin net.Listener
 }
@@ -65,28 +56,38 @@ type Server struct {
 // usable configuration; a missing Secret or a store that is away is no failure.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	s := &Server{options: o, log: o.Logger, now: o.Now, lookups: batch.NewLimiter(lookups), proofs: upload.NewProofs(proofs),
-		identities: auth.NewMemory(), issuersChanged: make(chan struct{}, 1), stopping: make(chan struct{})}
-	s.gate, s.bodies = gate.New(o.AtOnce), make(chan struct{}, largeBodies)
-	s.metrics = newMetrics(o.Registry, o.Version, s.storeReady, func() *serverstatus.Usage { return s.usage.Last() })
-	o.Registry.MustRegister(gcMetrics{func() *serverstatus.GCReport { return s.monitor.State().GC }})
-	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
-	s.quota = quota.New(o.Now, func() { s.usage.Changed() })
-	s.usage = usage.New(s.countable, s.followCount, o.Now, o.Logger, o.UsageGap)
-	s.holder = sessions.NewHolder(o.StoreTokenFile, o.MaxSession, o.Now, o.Logger, func() { s.monitor.Look() })
-	o.Registry.MustRegister(sessionMetrics{s.holder, o.Now})
-	s.reloadError.Store(new(string))
-	first, err := s.build(readFiles(&o), nil)
+	s, err := newServer(newProcess(&o), o, o.Registry, readFiles(&o))
 	if err != nil {
 		return nil, err
 	}
-	s.current.Store(first)
+	processMetrics(o.Registry, o.Version)
+	s.metrics.registry = o.Registry
 	if s.api, err = listen(o.APIListener, o.Listen); err != nil {
 		return nil, err
 	}
 	if s.admin, err = listen(o.AdminListener, o.AdminListen); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
+	return s, nil
+}
+
+// newServer makes one without ports. o has its defaults.
+func newServer(p *process, o Options, reg prometheus.Registerer, f *files) (*Server, error) {
+	s := &Server{process: p, options: o, log: o.Logger, now: o.Now,
+		identities: auth.NewMemory(), issuersChanged: make(chan struct{}, 1), stopping: make(chan struct{})}
+	s.metrics = newMetrics(reg, s.storeReady, func() *serverstatus.Usage { return s.usage.Last() })
+	reg.MustRegister(gcMetrics{func() *serverstatus.GCReport { return s.monitor.State().GC }})
+	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
+	s.quota = quota.New(o.Now, func() { s.usage.Changed() })
+	s.usage = usage.New(s.countable, s.followCount, o.Now, o.Logger, o.UsageGap)
+	s.holder = sessions.NewHolder(o.StoreTokenFile, o.MaxSession, o.Now, o.Logger, func() { s.monitor.Look() })
+	reg.MustRegister(sessionMetrics{s.holder, o.Now})
+	s.reloadError.Store(new(string))
+	first, err := s.build(f, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.current.Store(first)
 	return s, nil
 }
 
@@ -110,7 +111,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	for _, run := range []func(context.Context){s.monitor.Run, s.usage.Run, s.reload, s.trim, s.sweepUploads, s.watchIssuers, s.holder.Run} {
+	for _, run := range append(s.chores(), s.reload, s.trim) {
 		group.Go(func() { run(work) })
 	}
 	api, admin := s.httpServer(s.apiHandler()), s.httpServer(s.adminHandler())
@@ -128,16 +129,23 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
+// chores are what a server does beside answering, until their context ends.
+func (s *Server) chores() []func(context.Context) {
+	return []func(context.Context){s.monitor.Run, s.usage.Run, s.sweepUploads, s.watchIssuers, s.holder.Run}
+}
+
 // httpServer has limits on everything that a client could stretch. Handlers set
 // the deadlines of reading and writing themselves (instrument.go).
-func (s *Server) httpServer(h http.Handler) *http.Server {
+func (s *Server) httpServer(h http.Handler) *http.Server { return newHTTPServer(&s.options, h) }
+
+func newHTTPServer(o *Options, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    32 << 10,
-		ConnState:         newConnections(s.options.MaxConnections).watch,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnState:         newConnections(o.MaxConnections).watch,
+		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
@@ -71,7 +70,7 @@ func (s *Server) build(f *files, prev *snapshot) (*snapshot, error) {
 		config: cfg, raw: f.config, hash: serverconfig.Hash(f.config), prefix: layout.Prefix(cfg.Storage.Prefix),
 		rules: policy.Rules{Repository: cfg.Repository.UID, AnonymousRead: cfg.Access.AnonymousRead, Grantors: auth.Grantors(cfg.Access)},
 	}
-	keys, problem := signingKeys(cfg.SigningKeys, f.keys)
+	keys, problem := signingKeys(cfg.SigningKeys, f.keysFor(cfg))
 	snap.keys = keys
 	snap.auth, err = auth.New(auth.Setup{
 		Repository: cfg.Repository, Access: cfg.Access, Keys: keys, IssuerFiles: f.issuers,
@@ -83,7 +82,7 @@ func (s *Server) build(f *files, prev *snapshot) (*snapshot, error) {
 	access, p := s.storeKeys(cfg, f)
 	if p != nil {
 		problem = p
-	} else if snap.store, err = connect(cfg, f.ca, access, prev, s.now, s.metrics.observeStore); err != nil {
+	} else if snap.store, err = s.connect(cfg, f.ca, access, prev); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	if snap.hosts, err = newHostTable(cfg, access.keys, s.now); err != nil {
@@ -161,7 +160,7 @@ func caProblem(cfg *serverconfig.Config, f *files) *monitor.Problem {
 }
 
 // connect returns the previous connection when nothing about it has changed.
-func connect(cfg *serverconfig.Config, ca []byte, access storeAccess, prev *snapshot, now func() time.Time, observe objectstore.Observer) (*storeClient, error) {
+func (s *Server) connect(cfg *serverconfig.Config, ca []byte, access storeAccess, prev *snapshot) (*storeClient, error) {
 	st := cfg.Storage
 	endpoint, err := objectstore.EndpointFor(st, st.Endpoint)
 	if err != nil {
@@ -172,22 +171,19 @@ func connect(cfg *serverconfig.Config, ca []byte, access storeAccess, prev *snap
 	if prev != nil && prev.store != nil && prev.store.revision == revision {
 		return prev.store, nil
 	}
-	var roots *x509.CertPool
-	if st.CA {
-		if roots, err = x509.SystemCertPool(); err != nil {
-			roots = x509.NewCertPool()
-		}
-		roots.AppendCertsFromPEM(ca)
+	if !st.CA {
+		ca = nil
 	}
-	transport := objectstore.NewTransport(roots)
-	bucket, err := objectstore.NewS3From(endpoint, access.keys, transport, observe)
+	transport := s.transport(ca)
+	bucket, err := objectstore.NewS3From(endpoint, access.keys, transport, s.metrics.observeStore)
 	if err != nil {
 		return nil, err
 	}
+	prefix, share := layout.Prefix(st.Prefix), max(1, s.options.CacheShare)
 	return &storeClient{
-		revision: revision, bucket: bucket, guard: newGCGuard(bucket, layout.Prefix(st.Prefix)), transport: transport,
-		signer: objectstore.NewURLSignerFrom(endpoint, access.keys, now), locks: locks.NewCache(), memory: new(presence.Memory),
-		absence: presence.NewAbsence(bucket, layout.Prefix(st.Prefix)),
+		revision: revision, bucket: bucket, guard: newGCGuard(bucket, prefix), transport: transport,
+		signer: objectstore.NewURLSignerFrom(endpoint, access.keys, s.now), locks: locks.NewCache(locks.MaxCached / share),
+		memory: &presence.Memory{Most: presence.MaxObjects / share}, absence: presence.NewAbsence(bucket, prefix, presence.MaxThere/share),
 	}, nil
 }
 

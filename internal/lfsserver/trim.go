@@ -13,7 +13,7 @@ const trimAfter = 5 * time.Second
 // trim gives memory back once a busy time is over. Most servers stand idle most
 // of the time, many to a node, and Go's own way of shrinking a heap of a few
 // megabytes takes minutes.
-func (s *Server) trim(ctx context.Context) {
+func (p *process) trim(ctx context.Context) {
 	tick := time.NewTicker(trimAfter)
 	defer tick.Stop()
 	seen, trimmed := int64(0), int64(-1) // the start was a busy time, too
@@ -23,9 +23,9 @@ func (s *Server) trim(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now := s.requests.Load()
+		now := p.requests.Load()
 		if quiet := now == seen; quiet && now > trimmed {
-			s.giveBack(ctx)
+			p.giveBack(ctx)
 			trimmed = now
 		}
 		seen = now
@@ -35,10 +35,8 @@ func (s *Server) trim(ctx context.Context) {
 // giveBack drops what a busy time has left: connections to the store with their
 // buffers and goroutines, pools (which survive one collection), free pages, and
 // those of the program itself.
-func (s *Server) giveBack(ctx context.Context) {
-	if st := s.current.Load().store; st != nil {
-		st.transport.CloseIdleConnections()
-	}
+func (p *process) giveBack(ctx context.Context) {
+	p.closeIdle()
 	runtime.GC()
 	select {
 	case <-ctx.Done():

@@ -2,7 +2,8 @@
 // configuration of an LFS server, and the server and GC job, which read it.
 //
 // The file holds no secret: of access tokens only their SHA-256 hashes, of
-// signing keys only their fingerprints. Secrets are mounted beside it as files.
+// signing keys only their fingerprints, or the keys sealed for whoever holds a
+// Secret. Secrets are mounted beside it as files.
 package serverconfig
 
 import (
@@ -21,6 +22,9 @@ import (
 const (
 	// File is the rendered configuration.
 	File = "/etc/lfs-server/config/config.yaml"
+	// RepositoriesDir holds the configurations of a shared server, one file
+	// {name}.yaml for each repository.
+	RepositoriesDir = "/etc/lfs-server/repositories"
 	// StoreCredentialsDir holds the store's Secret, one file per key (optional
 	// mount: the server reports a missing one).
 	StoreCredentialsDir = "/etc/lfs-server/store-credentials"
@@ -45,6 +49,9 @@ const (
 	PortAPI = 8080
 	// PortAdmin serves probes, metrics, the status endpoint and scan reports.
 	PortAdmin = 8081
+	// PortMetrics serves the metrics of a shared server, which name all of its
+	// repositories: those who report scans of one have no business there.
+	PortMetrics = 8082
 )
 
 // Keys of the Secrets of JWT issuers.
@@ -312,6 +319,9 @@ type SigningKey struct {
 	Fingerprint string `json:"fingerprint"`
 	// Signs is true for the one key that new tokens are signed with.
 	Signs bool `json:"signs,omitempty"`
+	// Sealed is the key itself, to be opened with the key of a shared server
+	// (derive.Unseal); there are no files of single repositories there.
+	Sealed []byte `json:"sealed,omitempty"`
 }
 
 // History is a Git repository to scan.

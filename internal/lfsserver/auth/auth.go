@@ -151,13 +151,20 @@ func (a *Authenticator) accessToken(secret string, now time.Time) (Identity, err
 	return Identity{Name: t.Name, Scope: t.Scope}, nil
 }
 
-// HashMatches compares a bearer token with the hex SHA-256 it is known by, in
-// constant time. An empty hash matches nothing.
-func HashMatches(r *http.Request, wantHex string) bool {
+// BearerHash is the hash by which the configuration knows a bearer token
+// (serverconfig.TokenHash); empty where there is none.
+func BearerHash(r *http.Request) string {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if wantHex == "" || !strings.EqualFold(scheme, "Bearer") {
-		return false
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
 	}
-	got := serverconfig.TokenHash(strings.TrimSpace(secret))
-	return subtle.ConstantTimeCompare([]byte(got), []byte(strings.ToLower(wantHex))) == 1
+	return serverconfig.TokenHash(strings.TrimSpace(secret))
+}
+
+// HashMatches compares a bearer token with the hex SHA-256 it is known by.
+func HashMatches(r *http.Request, wantHex string) bool { return SameHash(BearerHash(r), wantHex) }
+
+// SameHash compares in constant time. An empty hash matches nothing.
+func SameHash(got, wantHex string) bool {
+	return got != "" && wantHex != "" && subtle.ConstantTimeCompare([]byte(got), []byte(strings.ToLower(wantHex))) == 1
 }

@@ -35,10 +35,10 @@ type Answer struct {
 	} `json:"error"`
 }
 
-// Batch sends a batch with the write token and expects it to be answered.
+// Batch sends a batch with the server's token of scope Write and expects it to be answered.
 func (s *Server) Batch(operation string, objects ...Object) []Answer {
 	s.t.Helper()
-	resp, body := s.Post(s.Root()+"/objects/batch", Basic(WriteToken), map[string]any{
+	resp, body := s.Post(s.Root()+"/objects/batch", Basic(s.Token), map[string]any{
 		"operation": operation, "transfers": []string{"basic"}, "objects": objects, "hash_algo": "sha256",
 	})
 	if resp.StatusCode != http.StatusOK {

@@ -51,9 +51,12 @@ type Server struct {
 	Dir string
 	// Log of the server.
 	Log *Log
+	// Token of scope Write, and the one for the status endpoint.
+	Token, StatusToken string
 
-	cancel context.CancelFunc
-	done   chan error
+	configFile string
+	cancel     context.CancelFunc
+	done       chan error
 }
 
 // Option changes a server before it starts.
@@ -95,16 +98,11 @@ func Start(t testing.TB, store *assets.Store, opts ...Option) *Server {
 	api, admin := listen(t), listen(t)
 	s := &Server{
 		t: t, Store: store, Dir: t.TempDir(), Log: &Log{}, done: make(chan error, 1),
+		Token: WriteToken, StatusToken: StatusToken, configFile: "config.yaml",
 		URL: "http://" + api.Addr().String(), Admin: "http://" + admin.Addr().String(),
 	}
 	s.Config = defaultConfig(store, api.Addr().String())
-	set := &setup{config: &s.Config, files: map[string]string{}, options: lfsserver.Options{
-		ConfigFile: s.path("config.yaml"), CredentialsDir: s.path("credentials"), KeysDir: s.path("keys"), CAFile: s.path("ca.crt"), JWTDir: s.path("jwt"), KubernetesDir: s.path("kubernetes"), StoreTokenFile: s.path("store-token"),
-		APIListener: api, AdminListener: admin,
-		DrainDelay: time.Millisecond, ReloadInterval: 20 * time.Millisecond, LockPatience: 50 * time.Millisecond, UsageGap: 20 * time.Millisecond,
-		Monitor: monitor.Intervals{Unready: 100 * time.Millisecond, Ready: 200 * time.Millisecond, Least: 10 * time.Millisecond, Timeout: 15 * time.Second},
-		Logger:  slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}}
+	set := &setup{config: &s.Config, files: map[string]string{}, options: s.options(api, admin)}
 	for _, o := range opts {
 		o(set)
 	}
@@ -128,6 +126,17 @@ func Start(t testing.TB, store *assets.Store, opts ...Option) *Server {
 		s.WaitReady()
 	}
 	return s
+}
+
+// options of a server that is quicker than in a cluster.
+func (s *Server) options(api, admin net.Listener) lfsserver.Options {
+	return lfsserver.Options{
+		ConfigFile: s.path("config.yaml"), CredentialsDir: s.path("credentials"), KeysDir: s.path("keys"), CAFile: s.path("ca.crt"), JWTDir: s.path("jwt"), KubernetesDir: s.path("kubernetes"), StoreTokenFile: s.path("store-token"),
+		APIListener: api, AdminListener: admin,
+		DrainDelay: time.Millisecond, ReloadInterval: 20 * time.Millisecond, LockPatience: 50 * time.Millisecond, UsageGap: 20 * time.Millisecond,
+		Monitor: monitor.Intervals{Unready: 100 * time.Millisecond, Ready: 200 * time.Millisecond, Least: 10 * time.Millisecond, Timeout: 15 * time.Second},
+		Logger:  slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
 }
 
 func defaultConfig(store *assets.Store, host string) serverconfig.Config {
@@ -166,7 +175,7 @@ func policy() serverconfig.Policy {
 
 func (s *Server) run(o lfsserver.Options) {
 	s.t.Helper()
-	srv, err := lfsserver.New(o)
+	srv, err := newServer(o)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -182,6 +191,13 @@ func (s *Server) run(o lfsserver.Options) {
 			s.t.Logf("server's log:\n%s", s.Log)
 		}
 	})
+}
+
+func newServer(o lfsserver.Options) (interface{ Run(context.Context) error }, error) {
+	if o.RepositoriesDir != "" {
+		return lfsserver.NewShared(o)
+	}
+	return lfsserver.New(o)
 }
 
 // Stop tells the server to stop and does not wait for it.
@@ -242,7 +258,7 @@ func (s *Server) writeConfig() string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.WriteFile("config.yaml", string(raw))
+	s.WriteFile(s.configFile, string(raw))
 	return serverconfig.Hash(raw)
 }
 
@@ -257,15 +273,20 @@ func (s *Server) Reconfigure(change func(*serverconfig.Config)) {
 	})
 }
 
-// Status asks the status endpoint.
-func (s *Server) Status() serverstatus.Status {
+func (s *Server) askStatus() (*http.Response, []byte) {
 	s.t.Helper()
 	req, err := http.NewRequest(http.MethodGet, s.Admin+serverstatus.Path, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+StatusToken)
-	resp, body := s.Do(req)
+	req.Header.Set("Authorization", "Bearer "+s.StatusToken)
+	return s.Do(req)
+}
+
+// Status asks the status endpoint.
+func (s *Server) Status() serverstatus.Status {
+	s.t.Helper()
+	resp, body := s.askStatus()
 	if resp.StatusCode != http.StatusOK {
 		s.t.Fatalf("status: %s: %s", resp.Status, body)
 	}

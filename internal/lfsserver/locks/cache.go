@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxCached bounds the memory, in bytes by size: some 30,000 locks.
-	maxCached = 16 << 20
+	// MaxCached bounds the memory of a Cache, in bytes by size: some 30,000 locks.
+	MaxCached = 16 << 20
 	// worthLoading is how many unknown locks of one page make it worth reading
 	// what other servers have remembered.
 	worthLoading = 32
@@ -20,7 +20,7 @@ const (
 	// them for others.
 	worthSaving = 256
 	// maxSaved in bytes of the saved form.
-	maxSaved = 2 * maxCached
+	maxSaved = 2 * MaxCached
 	// saveTimeout of one save.
 	saveTimeout = 30 * time.Second
 )
@@ -31,6 +31,8 @@ const (
 // for those that others' locks are new to: of 10,000 locks a listing then reads
 // a few. Safe for concurrent use.
 type Cache struct {
+	most int // bytes
+
 	mu      sync.Mutex
 	entries map[string]entry // guarded by mu
 	size    int              // of entries; guarded by mu
@@ -59,8 +61,8 @@ func (e entry) cost() int {
 	return 512 + len(r.Path) + len(r.Ref) + len(r.Owner)
 }
 
-// NewCache remembers nothing yet.
-func NewCache() *Cache { return &Cache{entries: map[string]entry{}} }
+// NewCache remembers nothing yet, and at most so many bytes of locks.
+func NewCache(most int) *Cache { return &Cache{most: most, entries: map[string]entry{}} }
 
 func (c *Cache) get(name, etag string) *record {
 	c.mu.Lock()
@@ -85,7 +87,7 @@ func (c *Cache) put(name, etag string, r *record) {
 func (c *Cache) set(name string, e entry) {
 	c.drop(name)
 	for victim := range c.entries {
-		if c.size+e.cost() <= maxCached {
+		if c.size+e.cost() <= c.most {
 			break
 		}
 		c.drop(victim)

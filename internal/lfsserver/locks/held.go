@@ -14,7 +14,7 @@ import (
 // garbage collection. It writes nothing and ends with the first error; what is not
 // a lock of ours is left out.
 func Held(ctx context.Context, b objectstore.Bucket, p layout.Prefix) iter.Seq2[Lock, error] {
-	s := &Service{Bucket: b, Prefix: p, Cache: NewCache()}
+	s := &Service{Bucket: b, Prefix: p, Cache: NewCache(MaxCached)}
 	return func(yield func(Lock, error) bool) {
 		var keys []key
 		for info, err := range b.List(ctx, p.Locks(), "") {

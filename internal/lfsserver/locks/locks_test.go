@@ -51,7 +51,7 @@ func newWorld(t *testing.T) *world {
 
 // replica is a server that remembers nothing, on a store that may be faulty.
 func replica(b objectstore.Bucket) *locks.Service {
-	return &locks.Service{Bucket: b, Prefix: prefix, Cache: locks.NewCache(), Now: time.Now}
+	return &locks.Service{Bucket: b, Prefix: prefix, Cache: locks.NewCache(locks.MaxCached), Now: time.Now}
 }
 
 func (w *world) ctx() context.Context {

@@ -65,16 +65,16 @@ const (
 	announceEvery = time.Minute
 	// census is how long a listing counts.
 	census = 10 * time.Minute
-	// maxThere objects are remembered, at 8 bytes each, in a map that may be half
+	// MaxThere objects are remembered, at 8 bytes each, in a map that may be half
 	// empty: 5 MiB at the most.
-	maxThere = 1 << 18
+	MaxThere = 1 << 18
 	// announceWithin keeps a store that does not answer from holding up a batch.
 	announceWithin = 2 * time.Second
 )
 
-// NewAbsence knows nothing yet.
-func NewAbsence(bucket objectstore.Bucket, prefix layout.Prefix) *Absence {
-	return &Absence{bucket: bucket, prefix: prefix, id: rand.Text(), most: maxThere, there: map[uint64]struct{}{}}
+// NewAbsence knows nothing yet. It remembers at most so many objects.
+func NewAbsence(bucket objectstore.Bucket, prefix layout.Prefix, most int) *Absence {
+	return &Absence{bucket: bucket, prefix: prefix, id: rand.Text(), most: most, there: map[uint64]struct{}{}}
 }
 
 // Absent is the knowledge as it counts for one batch. The zero value knows nothing.

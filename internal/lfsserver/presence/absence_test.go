@@ -25,7 +25,7 @@ func newTown(t *testing.T) town {
 	return town{m, t}
 }
 
-func (w town) replica() *Absence { return NewAbsence(w.Memory, prefix) }
+func (w town) replica() *Absence { return NewAbsence(w.Memory, prefix, MaxThere) }
 
 func (w town) put(i int) { w.Set(prefix.Object(name1(i)), "x") }
 

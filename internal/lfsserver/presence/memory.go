@@ -28,6 +28,7 @@
 package presence
 
 import (
+	"cmp"
 	"encoding/hex"
 	"hash/maphash"
 	"sync"
@@ -42,8 +43,7 @@ const (
 	// half empty: 24 MiB at the most.
 	MaxObjects = 1 << 18
 
-	shards   = 64
-	perShard = MaxObjects / shards
+	shards = 64
 )
 
 // Index is garbage collection's index as somebody has read it.
@@ -56,10 +56,16 @@ type Index interface {
 
 // Memory of one repository. The zero value is an empty one. Safe for concurrent
 // use.
-type Memory struct{ current atomic.Pointer[era] }
+type Memory struct {
+	// Most objects that are remembered; 0: MaxObjects. It is set before the first use.
+	Most int
+
+	current atomic.Pointer[era]
+}
 
 // era is the memory under one generation. Forgetting everything is forgetting it.
 type era struct {
+	perShard   int
 	index      Index
 	generation string
 	began      time.Time
@@ -96,7 +102,7 @@ func (m *Memory) Under(index Index, longest time.Duration) Known {
 		if e == nil || e.generation != generation {
 			// Two batches that read the index around a change may throw each
 			// other's memory away. That ends with the slower of them.
-			next := &era{index: index, generation: generation, began: time.Now(), seed: maphash.MakeSeed()}
+			next := &era{perShard: max(1, cmp.Or(m.Most, MaxObjects)/shards), index: index, generation: generation, began: time.Now(), seed: maphash.MakeSeed()}
 			if !m.current.CompareAndSwap(e, next) {
 				continue
 			}
@@ -140,7 +146,7 @@ func (k Known) Add(name string, bytes int64) {
 	if s.known == nil {
 		s.known = map[oidBytes]entry{}
 	}
-	if _, there := s.known[id]; !there && len(s.known) >= perShard {
+	if _, there := s.known[id]; !there && len(s.known) >= k.era.perShard {
 		for victim := range s.known { // a map begins anywhere
 			delete(s.known, victim)
 			break

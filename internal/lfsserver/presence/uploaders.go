@@ -74,6 +74,6 @@ func (a *Absence) write(ctx context.Context, was uploaders, now time.Time) error
 // LastSeen is when a server that hands out links was last heard of, by the store's
 // clock; zero for never.
 func LastSeen(ctx context.Context, b objectstore.Bucket, prefix layout.Prefix) (time.Time, error) {
-	u, _, err := NewAbsence(b, prefix).read(ctx)
+	u, _, err := NewAbsence(b, prefix, 0).read(ctx)
 	return u.last(""), err
 }
