@@ -39,6 +39,15 @@ func (r *run) write(ctx context.Context) error {
 	return err
 }
 
+// writeNow is not cut off when the work ends: a store may carry out a write that
+// its client gave up, and carry it out after the last one.
+func (r *run) writeNow(ctx context.Context) error {
+	const patience = 30 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return r.write(ctx)
+}
+
 // finish writes that all is done.
 func (r *run) finish(ctx context.Context) error {
 	r.mu.Lock()
@@ -89,7 +98,7 @@ func (r *run) while(ctx context.Context, often func(context.Context) error, work
 				cancel(err)
 				return
 			}
-			if err := r.write(ctx); err != nil && ctx.Err() == nil {
+			if err := r.writeNow(ctx); err != nil {
 				r.Log("the report could not be written: %v", err)
 			}
 		}
