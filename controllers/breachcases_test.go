@@ -70,7 +70,7 @@ func (m *intruder) beyondNamespaces() {
 	m.refused("list LFSStores", m.a.List(ctx, &v1alpha1.LFSStoreList{}))
 	m.refused("open an LFSStore", m.a.Patch(ctx, store.DeepCopy(), patch(`{"spec":{"allowedNamespaces":{"from":"All"}}}`)))
 	mine := &v1alpha1.LFSStore{ObjectMeta: metav1.ObjectMeta{Name: m.ns + "-mine"}}
-	mine.Spec = v1alpha1.LFSStoreSpec{Endpoint: "http://a", ServerNamespace: m.servers, Bucket: "mine", CredentialsSecretRef: v1alpha1.LocalReference{Name: "admin-credentials"}}
+	mine.Spec = v1alpha1.LFSStoreSpec{Endpoint: "http://a", ServerNamespace: m.servers, Bucket: "mine", CredentialsSecretRef: &v1alpha1.LocalReference{Name: "admin-credentials"}}
 	m.refused("an LFSStore of A's own", m.a.Create(ctx, mine))
 	m.refused("label A's namespace", m.a.Patch(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.ns}}, patch(`{"metadata":{"labels":{"lfs":"yes"}}}`)))
 	m.refused("join the token reviewers", m.a.Patch(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: desired.TokenReviewers}}, patch(`{"subjects":[]}`)))

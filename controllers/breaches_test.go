@@ -58,7 +58,7 @@ func (m *intruder) prepare() {
 		ObjectMeta: metav1.ObjectMeta{Name: m.ns},
 		Spec: v1alpha1.LFSStoreSpec{
 			Endpoint: "http://store.example:9000", ServerNamespace: m.servers, Bucket: "shared", AllowedBuckets: []string{"allowed"},
-			CredentialsSecretRef: v1alpha1.LocalReference{Name: "admin-credentials"},
+			CredentialsSecretRef: &v1alpha1.LocalReference{Name: "admin-credentials"},
 			AllowedNamespaces:    &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesAll},
 		},
 	}

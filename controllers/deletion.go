@@ -74,6 +74,7 @@ func (r *LFSRepositoryReconciler) mustRetain(ctx context.Context, p *pass) (stri
 		if p.in.Store = store; store == nil {
 			return fmt.Sprintf("the LFSStore %q is gone", p.in.Location.Store), nil
 		}
+		p.in.GrantKey = r.Master.GrantKey(string(store.UID))
 	}
 	at := p.in.Server()
 	if !r.Watched(at.Namespace) {
@@ -159,6 +160,11 @@ func (r *LFSRepositoryReconciler) purge(ctx context.Context, p *pass) error {
 		return &waitingError{v1alpha1.ReasonDeleting, fmt.Sprintf(
 			"the data could not be deleted, which will be tried again: %s; %s", p.describeFailure(job, message), wayOut), recheck}
 	default:
+		if account := desired.PurgeAccount(p.in, job); account != nil {
+			if err := r.Applier.Create(ctx, account); err != nil {
+				return err
+			}
+		}
 		return &waitingError{v1alpha1.ReasonDeleting, fmt.Sprintf("Job %s deletes the data; %s", job.Name, wayOut), recheck}
 	}
 }

@@ -53,7 +53,9 @@ func storeReady(p *pass) *verdict {
 
 // storeSessionValid warns before a session with the store ends that cannot be renewed.
 func storeSessionValid(p *pass) *verdict {
-	if p.in.Store == nil || !p.in.Store.UsesSessions() || p.repo.Spec.Suspend || p.server.session == nil {
+	own := p.repo.Spec.Storage
+	expected := p.in.Store != nil && p.in.Store.UsesSessions() || own != nil && own.WebIdentity != nil
+	if !expected || p.repo.Spec.Suspend || p.server.session == nil {
 		return nil
 	}
 	s := p.server.session

@@ -25,7 +25,7 @@ func TestNamespacedInstall(t *testing.T) {
 	store := &v1alpha1.LFSStore{ObjectMeta: metav1.ObjectMeta{Name: w.ns}}
 	store.Spec = v1alpha1.LFSStoreSpec{
 		Endpoint: "http://store.example:9000", ServerNamespace: w.others[0], Bucket: "shared",
-		CredentialsSecretRef: v1alpha1.LocalReference{Name: "admin-credentials"},
+		CredentialsSecretRef: &v1alpha1.LocalReference{Name: "admin-credentials"},
 		AllowedNamespaces:    &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesAll},
 	}
 	if err := w.c.Create(t.Context(), store); err != nil {

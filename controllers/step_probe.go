@@ -90,14 +90,19 @@ func (r *LFSStoreReconciler) startProbe(ctx context.Context, p *storePass) error
 	if err != nil {
 		return err
 	}
-	err = r.Applier.Create(ctx, job)
+	if err = r.Applier.Apply(ctx, p.live, desired.ProbeNetworkPolicy(p.store, r.Install)); err == nil {
+		err = r.Applier.Create(ctx, job)
+	}
 	var refused *apply.RefusedError
+	var foreign *apply.ForeignError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &foreign):
+		p.ready = no(v1alpha1.ReasonForeignObject, foreign.Error()).needsPerson()
 	case apierrors.IsNotFound(err):
 		p.ready = no(v1alpha1.ReasonProbeFailed, fmt.Sprintf(
-			"namespace %q does not exist: create it, with the Secret of spec.credentialsSecretRef", p.store.Spec.ServerNamespace)).needsPerson()
+			"namespace %q does not exist: create it%s", p.store.Spec.ServerNamespace, withSecret(p.store))).needsPerson()
 	case apply.IsTerminating(err):
 		p.ready = no(v1alpha1.ReasonProbeFailed, fmt.Sprintf("namespace %q is being deleted", p.store.Spec.ServerNamespace)).needsPerson()
 	case errors.As(err, &refused):
@@ -107,6 +112,14 @@ func (r *LFSStoreReconciler) startProbe(ctx context.Context, p *storePass) error
 	}
 	p.again(recheck)
 	return nil
+}
+
+// withSecret says what else the namespace is to hold.
+func withSecret(store *v1alpha1.LFSStore) string {
+	if store.Spec.CredentialsSecretRef == nil {
+		return ""
+	}
+	return ", with the Secret of spec.credentialsSecretRef"
 }
 
 func (r *LFSStoreReconciler) endProbe(ctx context.Context, job *batchv1.Job) error {

@@ -5,12 +5,14 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -38,7 +40,7 @@ func (r *LFSStoreReconciler) sessions(ctx context.Context, p *storePass) error {
 	if !wanted {
 		p.sessions = why
 		p.store.Status.Sessions = ""
-		return r.Applier.Prune(ctx, p.live, p.store.Spec.ServerNamespace, client.MatchingLabels(issuerLabels(p.store)), issuerKinds, nil)
+		return r.pruneIssuer(ctx, p, nil)
 	}
 	key := r.Master.GrantKey(string(p.store.UID)).Public().(ed25519.PublicKey)
 	set, err := desired.Issuer(p.store, key, r.Install)
@@ -50,6 +52,9 @@ func (r *LFSStoreReconciler) sessions(ctx context.Context, p *storePass) error {
 	}
 	if err := r.Applier.Apply(ctx, p.live, set); err != nil {
 		return r.issuerRefused(p, err)
+	}
+	if err := r.pruneIssuer(ctx, p, set); err != nil {
+		return err
 	}
 	deployment := &appsv1.Deployment{}
 	err = r.Get(ctx, client.ObjectKey{Namespace: p.store.Spec.ServerNamespace, Name: desired.IssuerName(p.store)}, deployment)
@@ -64,6 +69,13 @@ func (r *LFSStoreReconciler) sessions(ctx context.Context, p *storePass) error {
 			"the session issuer, Deployment %s/%s, has no ready pod: see its log; %s", p.store.Spec.ServerNamespace, desired.IssuerName(p.store), p.meanwhile()))
 	}
 	return nil
+}
+
+// pruneIssuer removes what is applied for the store and not in the set, but for the
+// probe's policy, which stays between probes.
+func (r *LFSStoreReconciler) pruneIssuer(ctx context.Context, p *storePass, set []runtime.ApplyConfiguration) error {
+	keep := slices.Concat(set, desired.ProbeNetworkPolicy(p.store, r.Install))
+	return r.Applier.Prune(ctx, p.live, p.store.Spec.ServerNamespace, client.MatchingLabels(issuerLabels(p.store)), issuerKinds, keep)
 }
 
 // meanwhile says what servers do without a new session.
@@ -84,7 +96,7 @@ func (p *storePass) wantsSessions() (bool, *verdict) {
 	case !storesession.Bindable(template):
 		const remedy = "make a new LFSStore whose spec.prefixTemplate holds no *"
 		if mode == v1alpha1.SessionsRequired {
-			p.ready = no(v1alpha1.ReasonSessionsUnavailable, "spec.sessions.mode is Required, and no session can be bound to spec.prefixTemplate "+template+": "+remedy).needsPerson()
+			p.ready = no(v1alpha1.ReasonSessionsUnavailable, "servers are to hold sessions alone (spec.webIdentity, or Required as spec.sessions.mode), and no session can be bound to spec.prefixTemplate "+template+": "+remedy).needsPerson()
 		}
 		return false, no(v1alpha1.ReasonSessionsUnavailable, "no session can be bound to spec.prefixTemplate "+template+", since * stands for anything in policies: "+remedy)
 	case mode == v1alpha1.SessionsRequired, p.store.Status.Sessions != "":

@@ -33,7 +33,7 @@ func newStoreWorld(t *testing.T, change ...func(*v1alpha1.LFSStore)) (*world, *v
 		Spec: v1alpha1.LFSStoreSpec{
 			Endpoint:             "http://store.example:9000",
 			ServerNamespace:      w.others[0],
-			CredentialsSecretRef: v1alpha1.LocalReference{Name: "admin-credentials"},
+			CredentialsSecretRef: &v1alpha1.LocalReference{Name: "admin-credentials"},
 			Bucket:               "shared",
 			AllowedNamespaces:    &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesAll},
 		},

@@ -141,7 +141,7 @@ func (w *world) repository(name string, change ...func(*v1alpha1.LFSRepository))
 		Spec: v1alpha1.LFSRepositorySpec{
 			Storage: &v1alpha1.Storage{
 				Endpoint:             "http://store.example:9000",
-				CredentialsSecretRef: v1alpha1.LocalReference{Name: "store-credentials"},
+				CredentialsSecretRef: &v1alpha1.LocalReference{Name: "store-credentials"},
 			},
 			Bucket: "bucket",
 		},

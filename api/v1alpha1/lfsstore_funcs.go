@@ -64,6 +64,7 @@ func (s *LFSStore) Storage() *Storage {
 		Region:               s.Spec.Region,
 		AddressingStyle:      s.Spec.AddressingStyle,
 		CredentialsSecretRef: s.Spec.CredentialsSecretRef,
+		WebIdentity:          s.Spec.WebIdentity,
 		CASecretRef:          s.Spec.CASecretRef,
 		CreateBucket:         s.Spec.CreateBuckets,
 		Encryption:           s.Spec.Encryption,

@@ -48,6 +48,10 @@ type LFSStoreList struct {
 // LFSStoreSpec says where the store is, who may use it, and within which limits.
 //
 // +kubebuilder:validation:ExactlyOneOf=bucket;bucketTemplate
+// +kubebuilder:validation:ExactlyOneOf=credentialsSecretRef;webIdentity
+// +kubebuilder:validation:XValidation:rule=`!has(self.webIdentity) || !has(self.sessions) || !has(self.sessions.mode) || self.sessions.mode != 'Off'`,message="must not be Off with webIdentity: there is no key that servers could hold instead",reason=FieldValueForbidden,fieldPath=".sessions.mode"
+// +kubebuilder:validation:XValidation:rule=`!has(self.webIdentity) || !has(self.sessions) || !has(self.sessions.roleARN)`,message="must be left out with webIdentity: webIdentity.roleARN is the role of the sessions",reason=FieldValueForbidden,fieldPath=".sessions.roleARN"
+// +kubebuilder:validation:XValidation:rule=`!has(self.webIdentity) || !has(self.sessions) || !has(self.sessions.endpoint)`,message="must be left out with webIdentity: webIdentity.stsEndpoint makes the sessions",reason=FieldValueForbidden,fieldPath=".sessions.endpoint"
 // +kubebuilder:validation:XValidation:rule=`has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSStore for another place",reason=FieldValueForbidden,fieldPath=".region"
 // +kubebuilder:validation:XValidation:rule=`has(self.bucket) == has(oldSelf.bucket) && (!has(self.bucket) || self.bucket == oldSelf.bucket)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSStore for another place",reason=FieldValueForbidden,fieldPath=".bucket"
 // +kubebuilder:validation:XValidation:rule=`has(self.bucketTemplate) == has(oldSelf.bucketTemplate) && (!has(self.bucketTemplate) || self.bucketTemplate == oldSelf.bucketTemplate)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSStore for another place",reason=FieldValueForbidden,fieldPath=".bucketTemplate"
@@ -87,9 +91,14 @@ type LFSStoreSpec struct {
 	ServerNamespace string `json:"serverNamespace,omitempty"`
 	// credentialsSecretRef names the Secret with the key of the store in
 	// serverNamespace: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the BucketInfo
-	// of COSI.
-	// +required
-	CredentialsSecretRef LocalReference `json:"credentialsSecretRef,omitzero"`
+	// of COSI. Excludes webIdentity.
+	// +optional
+	CredentialsSecretRef *LocalReference `json:"credentialsSecretRef,omitempty"`
+	// webIdentity is a role of the store that the issuer of its sessions assumes by the
+	// token of its ServiceAccount, lfs-sessions-{name} in serverNamespace: no key lies
+	// anywhere, and every server holds a session. Excludes credentialsSecretRef.
+	// +optional
+	WebIdentity *WebIdentity `json:"webIdentity,omitempty"`
 	// caSecretRef names a Secret in serverNamespace whose ca.crt verifies the
 	// store's certificate.
 	// +optional
@@ -283,7 +292,7 @@ type StoreSessions struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=20
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule=`self.matches('^arn:[a-z-]+:iam::[0-9]*:role/.+$')`,message="must be the ARN of a role, for example arn:aws:iam::123456789012:role/lfs"
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^arn:[a-z-]+:iam:[a-z0-9-]*:[0-9]*:role/.+$')`,message="must be the ARN of a role, for example arn:aws:iam::123456789012:role/lfs"
 	RoleARN string `json:"roleARN,omitempty"`
 	// endpoint of the STS: http(s)://host[:port]. Left out: the store's own, and on AWS
 	// that of its region.

@@ -6,8 +6,18 @@ import (
 	"time"
 )
 
-// SessionMode is the mode that applies.
+// DefaultTokenAudience is the audience of tokens that roles are assumed by, where none
+// is set: the one that AWS expects.
+const DefaultTokenAudience = "sts.amazonaws.com"
+
+// TokenAudience is the audience of the token.
+func (w *WebIdentity) TokenAudience() string { return orElse(w.Audience, DefaultTokenAudience) }
+
+// SessionMode is the mode that applies. Without a key there are only sessions.
 func (s *LFSStore) SessionMode() StoreSessionMode {
+	if s.Spec.WebIdentity != nil {
+		return SessionsRequired
+	}
 	if s.Spec.Sessions == nil || s.Spec.Sessions.Mode == "" {
 		return SessionsAuto
 	}
@@ -34,25 +44,53 @@ func (s *LFSStore) SessionDuration(builtIn time.Duration) time.Duration {
 	return s.Spec.Sessions.Duration.Duration
 }
 
-// STSEndpoint is where sessions are made: with AWS at a host of its own in each
-// region (AWS General Reference, "AWS Security Token Service endpoints and quotas"),
-// with others where the store is.
-func (s *LFSStore) STSEndpoint() string {
-	if s.Spec.Sessions != nil && s.Spec.Sessions.Endpoint != "" {
-		return s.Spec.Sessions.Endpoint
+// RoleARN is the role that sessions are made of, empty where the store knows none.
+func (s *LFSStore) RoleARN() string {
+	switch {
+	case s.Spec.WebIdentity != nil:
+		return s.Spec.WebIdentity.RoleARN
+	case s.Spec.Sessions != nil:
+		return s.Spec.Sessions.RoleARN
 	}
-	u, err := url.Parse(s.Spec.Endpoint)
+	return ""
+}
+
+// STSEndpoint is where sessions are made.
+func (s *LFSStore) STSEndpoint() string {
+	explicit := ""
+	switch {
+	case s.Spec.WebIdentity != nil:
+		explicit = s.Spec.WebIdentity.STSEndpoint
+	case s.Spec.Sessions != nil:
+		explicit = s.Spec.Sessions.Endpoint
+	}
+	return stsEndpoint(explicit, s.Spec.Endpoint, s.Spec.Region)
+}
+
+// STSEndpoint is where the role of WebIdentity is assumed.
+func (s *Storage) STSEndpoint() string {
+	explicit := ""
+	if s.WebIdentity != nil {
+		explicit = s.WebIdentity.STSEndpoint
+	}
+	return stsEndpoint(explicit, s.Endpoint, s.Region)
+}
+
+// stsEndpoint is, where none is named, with AWS a host of its own in each region (AWS
+// General Reference, "AWS Security Token Service endpoints and quotas"), with others
+// where the store is.
+func stsEndpoint(explicit, store, region string) string {
+	if explicit != "" {
+		return explicit
+	}
+	u, err := url.Parse(store)
 	if err != nil {
-		return s.Spec.Endpoint
+		return store
 	}
 	for _, domain := range []string{"amazonaws.com", "amazonaws.com.cn"} {
 		if strings.HasSuffix(u.Hostname(), "."+domain) {
-			region := s.Spec.Region
-			if region == "" {
-				region = DefaultRegion
-			}
-			return "https://sts." + region + "." + domain
+			return "https://sts." + orElse(region, DefaultRegion) + "." + domain
 		}
 	}
-	return s.Spec.Endpoint
+	return store
 }

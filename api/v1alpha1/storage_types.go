@@ -23,6 +23,7 @@ type LocalReference struct {
 }
 
 // Storage is an S3 endpoint of the tenant's own.
+// +kubebuilder:validation:ExactlyOneOf=credentialsSecretRef;webIdentity
 // +kubebuilder:validation:XValidation:rule=`has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)`,message="is immutable because it says where the data lies (that includes setting and removing it): make a new LFSRepository for another place",reason=FieldValueForbidden,fieldPath=".region"
 type Storage struct {
 	// endpoint of the store as the server reaches it: http(s)://host[:port]. Immutable.
@@ -49,8 +50,14 @@ type Storage struct {
 	AddressingStyle AddressingStyle `json:"addressingStyle,omitempty"`
 	// credentialsSecretRef names the Secret with the key of the store:
 	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the BucketInfo of COSI.
-	// +required
-	CredentialsSecretRef LocalReference `json:"credentialsSecretRef,omitzero"`
+	// Excludes webIdentity.
+	// +optional
+	CredentialsSecretRef *LocalReference `json:"credentialsSecretRef,omitempty"`
+	// webIdentity is a role of the store that server and jobs assume by the token of
+	// their ServiceAccount, {name}-lfs: no key lies anywhere. Excludes
+	// credentialsSecretRef.
+	// +optional
+	WebIdentity *WebIdentity `json:"webIdentity,omitempty"`
 	// caSecretRef names a Secret whose ca.crt verifies the store's certificate.
 	// +optional
 	CASecretRef *LocalReference `json:"caSecretRef,omitempty"`
@@ -61,6 +68,33 @@ type Storage struct {
 	// the bucket does by itself. A change concerns what is written from then on.
 	// +optional
 	Encryption *Encryption `json:"encryption,omitempty"`
+}
+
+// WebIdentity lets pods assume a role of the store by a token that the cluster makes
+// for their ServiceAccount (AssumeRoleWithWebIdentity of AWS's Security Token Service,
+// which other stores know too). The store must trust the cluster's issuer of tokens.
+type WebIdentity struct {
+	// roleARN is the role to assume. It admits the ServiceAccount's subject,
+	// system:serviceaccount:{namespace}:{name}.
+	// +required
+	// +kubebuilder:validation:MinLength=20
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^arn:[a-z-]+:iam:[a-z0-9-]*:[0-9]*:role/.+$')`,message="must be the ARN of a role, for example arn:aws:iam::123456789012:role/lfs"
+	RoleARN string `json:"roleARN,omitempty"`
+	// audience of the token, which the store expects. Built-in: sts.amazonaws.com.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[!-~]+$')`,message="must be printable characters without spaces, for example sts.amazonaws.com"
+	// +kubebuilder:validation:XValidation:rule=`!self.contains('kubernetes.default') && !self.startsWith('lfs-operator.dev/')`,message="must be an audience of the store's: tokens for the API server or for lfs-operator are not sent there",reason=FieldValueForbidden
+	Audience string `json:"audience,omitempty"`
+	// stsEndpoint takes the token: http(s)://host[:port]. Left out: the store's own,
+	// and on AWS that of its region.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?$')`,message="must be http(s)://host[:port] and nothing after it (no path, query or credentials), for example https://sts.example.com"
+	STSEndpoint string `json:"stsEndpoint,omitempty"`
 }
 
 // Encryption at rest, by the store.

@@ -34,13 +34,13 @@ func adoptObjects(ctx context.Context, args []string, stdout io.Writer) error {
 	if cfg.AdoptFrom == nil {
 		return errors.New("the configuration names nothing to adopt: spec.adoptFrom is not set")
 	}
-	to, err := o.connect(cfg)
+	to, err := o.connectAs(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	from := *cfg
 	from.Storage.Bucket = cfg.AdoptFrom.Bucket
-	source, err := o.connect(&from)
+	source, err := o.connectWith(&from, to.keys)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -31,8 +32,7 @@ func probeStore(ctx context.Context, args []string, stdout io.Writer) error {
 	var o storeOptions
 	var out string
 	fs := flag.NewFlagSet("lfs-server probe", flag.ContinueOnError)
-	fs.StringVar(&o.credentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", serverconfig.StoreCredentialsDir), "`folder` with the object store's credentials")
-	fs.StringVar(&o.caFile, "ca-file", env("LFS_CA_FILE", serverconfig.StoreCAFile), "certificate authority of the object store")
+	o.registerSecrets(fs)
 	fs.StringVar(&out, "answer-file", serverconfig.ProbeAnswerFile, "`file` to write the answer to")
 	if err := parse(fs, args); err != nil {
 		return err
@@ -62,41 +62,70 @@ func probeStore(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 func (o storeOptions) probe(ctx context.Context, st serverconfig.Storage) (serverstatus.Store, error) {
-	to, err := o.connect(&serverconfig.Config{Storage: st})
-	if errors.Is(err, errCredentials) {
-		return serverstatus.Store{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(
-			"In namespace %q: %v. Create or correct the Secret.", st.CredentialsNamespace, err)}, nil
+	roots, err := o.roots(st.CA)
+	if err != nil {
+		return unready(credentialsMissing(st, err)), nil
 	}
+	sts, err := o.probedSTS(roots)
+	if err != nil {
+		return serverstatus.Store{}, err
+	}
+	key, problem := o.probeKey(ctx, st, sts)
+	if problem != nil {
+		return unready(problem), nil
+	}
+	to, err := o.connectWith(&serverconfig.Config{Storage: st}, objectstore.Static(key))
 	if err != nil {
 		return serverstatus.Store{}, err
 	}
 	found := monitor.Try(ctx, &monitor.Target{Store: to.bucket, Signer: to.signer, Prefix: to.prefix, Storage: st})
-	if found.Ready {
-		found.Sessions, err = o.probeSessions(ctx, st)
+	if !found.Ready || sts == nil {
+		return found, nil
 	}
-	return found, err
+	endpoint, err := objectstore.EndpointFor(st, st.Endpoint)
+	if err != nil {
+		return found, err
+	}
+	bound := sessions.Probe(ctx, sts, key, endpoint, st.Prefix)
+	bound.Message = bound.Message[:min(len(bound.Message), maxProbeMessage/2)]
+	found.Sessions = &bound
+	return found, nil
 }
 
-// probeSessions is nil where nobody wants to know.
-func (o storeOptions) probeSessions(ctx context.Context, st serverconfig.Storage) (*serverstatus.SessionProbe, error) {
+// probedSTS is nil where nobody wants to know whether the store makes sessions.
+func (o storeOptions) probedSTS(roots *x509.CertPool) (*sessions.STS, error) {
 	raw := os.Getenv(serverconfig.EnvSessionsConfig)
-	key, ok := o.credentials()
-	if raw == "" || !ok {
+	if raw == "" {
 		return nil, nil
 	}
 	cfg, err := serverconfig.ParseIssuer([]byte(raw))
 	if err != nil {
 		return nil, err
 	}
-	roots, err := o.roots(st.CA)
-	if err != nil {
-		return nil, err
+	return o.newSTS(cfg, roots), nil
+}
+
+// probeKey is the store's key, or a session of its role without any bounds.
+func (o storeOptions) probeKey(ctx context.Context, st serverconfig.Storage, sts *sessions.STS) (objectstore.Credentials, *monitor.Problem) {
+	if st.WebIdentity == nil || sts == nil {
+		key, err := o.storeKey()
+		if err != nil {
+			return objectstore.Credentials{}, credentialsMissing(st, fmt.Errorf("secret %q %w", st.CredentialsName, err))
+		}
+		return objectstore.Credentials(key), nil
 	}
-	endpoint, err := objectstore.EndpointFor(st, st.Endpoint)
+	s, err := sts.Assume(ctx, objectstore.Credentials{}, "", "")
 	if err != nil {
-		return nil, err
+		return objectstore.Credentials{}, monitor.NoWebIdentity(st, errors.Is(err, sessions.ErrRefused), err.Error())
 	}
-	found := sessions.Probe(ctx, newSTS(cfg, roots), key, endpoint, st.Prefix)
-	found.Message = found.Message[:min(len(found.Message), maxProbeMessage/2)]
-	return &found, nil
+	return sessions.CredentialsOf(s.Session), nil
+}
+
+func credentialsMissing(st serverconfig.Storage, err error) *monitor.Problem {
+	return &monitor.Problem{Reason: serverstatus.ReasonCredentialsMissing, Message: fmt.Sprintf(
+		"In namespace %q: %v. Create or correct the Secret.", st.CredentialsNamespace, err)}
+}
+
+func unready(p *monitor.Problem) serverstatus.Store {
+	return serverstatus.Store{Reason: p.Reason, Message: p.Message}
 }

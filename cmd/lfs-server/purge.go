@@ -20,8 +20,7 @@ import (
 func purgeData(ctx context.Context, args []string, stdout io.Writer) error {
 	o := storeOptions{}
 	fs := flag.NewFlagSet("lfs-server purge", flag.ContinueOnError)
-	fs.StringVar(&o.credentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", serverconfig.StoreCredentialsDir), "`folder` with the object store's credentials")
-	fs.StringVar(&o.caFile, "ca-file", env("LFS_CA_FILE", serverconfig.StoreCAFile), "certificate authority of the object store")
+	o.registerSecrets(fs)
 	if err := parse(fs, args); err != nil {
 		return err
 	}
@@ -33,7 +32,7 @@ func purgeData(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	to, err := o.connect(cfg)
+	to, err := o.connectAs(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -20,14 +20,13 @@ import (
 )
 
 // issueSessions makes sessions with one store for the servers of its repositories.
-// It alone holds the store's key. The configuration comes by an environment
+// It alone holds the store's key, or may assume its role. The configuration comes by an environment
 // variable: it changes with the pod.
 func issueSessions(ctx context.Context, args []string, _ io.Writer) error {
 	o, d := storeOptions{}, lfsserver.DefaultOptions()
 	var listen, admin, apiServer, kubernetesDir string
 	fs := flag.NewFlagSet("lfs-server sessions", flag.ContinueOnError)
-	fs.StringVar(&o.credentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", serverconfig.StoreCredentialsDir), "`folder` with the object store's credentials")
-	fs.StringVar(&o.caFile, "ca-file", env("LFS_CA_FILE", serverconfig.StoreCAFile), "certificate authority of the object store")
+	o.registerSecrets(fs)
 	fs.StringVar(&kubernetesDir, "kubernetes-dir", env("LFS_KUBERNETES_DIR", serverconfig.KubernetesDir), "`folder` with the token and certificate authority for the Kubernetes API server")
 	fs.StringVar(&apiServer, "api-server", env("LFS_API_SERVER", d.APIServer), "`URL` of the Kubernetes API server")
 	fs.StringVar(&listen, "listen", d.Listen, "`address` for servers")
@@ -53,19 +52,26 @@ func issueSessions(ctx context.Context, args []string, _ io.Writer) error {
 	}
 	issuer := &sessions.Issuer{
 		Store: cfg.Store, GrantKey: cfg.GrantKey, Key: o.credentials, Log: logger,
-		STS:      newSTS(cfg, roots),
+		STS:      o.newSTS(cfg, roots),
 		Reviewer: auth.NewReviewer(apiServer, kubernetesDir, storesession.Audience),
+	}
+	if issuer.STS.Token != nil {
+		issuer.Key = func() (objectstore.Credentials, bool) { return objectstore.Credentials{}, true }
 	}
 	go issuer.Try(ctx)
 	return listenUntil(ctx, map[string]http.Handler{listen: issuer.Handler(), admin: issuer.AdminHandler()})
 }
 
 // newSTS asks the store, or who makes its sessions.
-func newSTS(cfg *serverconfig.Issuer, roots *x509.CertPool) *sessions.STS {
-	return &sessions.STS{
+func (o storeOptions) newSTS(cfg *serverconfig.Issuer, roots *x509.CertPool) *sessions.STS {
+	sts := &sessions.STS{
 		Endpoint: cfg.STS, Region: cfg.Storage.Region, RoleARN: cfg.RoleARN,
 		Duration: time.Duration(cfg.DurationSeconds) * time.Second, Transport: objectstore.NewTransport(roots),
 	}
+	if cfg.Storage.WebIdentity != nil {
+		sts.Token = sessions.TokenFile(o.tokenFile)
+	}
+	return sts
 }
 
 // listenUntil serves each address until ctx ends, and then what has begun.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/sessions"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
@@ -27,6 +28,11 @@ type storeOptions struct {
 
 func (o *storeOptions) register(fs *flag.FlagSet) {
 	fs.StringVar(&o.config, "config", env("LFS_CONFIG", serverconfig.File), "configuration `file`")
+	o.registerSecrets(fs)
+}
+
+// registerSecrets is for those whose configuration comes by the environment.
+func (o *storeOptions) registerSecrets(fs *flag.FlagSet) {
 	fs.StringVar(&o.credentialsDir, "credentials-dir", env("LFS_CREDENTIALS_DIR", serverconfig.StoreCredentialsDir), "`folder` with the object store's credentials")
 	fs.StringVar(&o.caFile, "ca-file", env("LFS_CA_FILE", serverconfig.StoreCAFile), "certificate authority of the object store")
 	fs.StringVar(&o.tokenFile, "store-token-file", env("LFS_STORE_TOKEN_FILE", serverconfig.StoreTokenFile), "`file` with the ServiceAccount token that sessions with the store are asked for with")
@@ -34,6 +40,7 @@ func (o *storeOptions) register(fs *flag.FlagSet) {
 
 // connection is a repository's part of the object store.
 type connection struct {
+	keys   objectstore.KeySource
 	bucket *objectstore.S3
 	signer *objectstore.URLSigner
 	prefix layout.Prefix
@@ -45,18 +52,15 @@ var errCredentials = errors.New("the store cannot be reached")
 // connectAs is connect for programs that may get sessions with the store instead of
 // a key. They are renewed until ctx ends.
 func (o storeOptions) connectAs(ctx context.Context, cfg *serverconfig.Config) (connection, error) {
-	from := cfg.Storage.Sessions
-	if from == nil {
+	from, err := o.source(cfg)
+	switch {
+	case err != nil:
+		return connection{}, err
+	case from == nil:
 		return o.connect(cfg)
 	}
-	// A pod may be older than the configuration, and then have the key alone.
-	if _, err := os.Stat(o.tokenFile); err != nil {
-		if _, ok := o.credentials(); ok {
-			return o.connect(cfg)
-		}
-	}
 	arrived := make(chan struct{})
-	holder := sessions.NewHolder(o.tokenFile, 0, time.Now, slog.New(slog.NewTextHandler(os.Stderr, nil)), sync.OnceFunc(func() { close(arrived) }))
+	holder := sessions.NewHolder(0, time.Now, slog.New(slog.NewTextHandler(os.Stderr, nil)), sync.OnceFunc(func() { close(arrived) }))
 	holder.Use(from)
 	go holder.Run(ctx)
 	select {
@@ -65,8 +69,38 @@ func (o storeOptions) connectAs(ctx context.Context, cfg *serverconfig.Config) (
 	case <-ctx.Done():
 		return connection{}, ctx.Err()
 	case <-time.After(sessionPatience):
-		return connection{}, fmt.Errorf("no session with the store within %s: %s: %w", sessionPatience, holder.State().Error, errCredentials)
+		return connection{}, fmt.Errorf("no session with the store within %s: %s: %w", sessionPatience, why(cfg.Storage, holder.State()), errCredentials)
 	}
+}
+
+// source of sessions, nil where there is a key instead: a pod may be older than the
+// configuration, and then have the key alone.
+func (o storeOptions) source(cfg *serverconfig.Config) (sessions.Source, error) {
+	st := cfg.Storage
+	if st.Sessions == nil && st.WebIdentity == nil {
+		return nil, nil
+	}
+	if _, err := os.Stat(o.tokenFile); err != nil {
+		if _, ok := o.credentials(); ok {
+			return nil, nil
+		}
+	}
+	if from := st.Sessions; from != nil {
+		return sessions.FromIssuer(serverconfig.Sessions{URL: from.URL, Grant: env(serverconfig.EnvStoreGrant, from.Grant)}, o.tokenFile), nil
+	}
+	roots, err := o.roots(st.CA)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errCredentials, err)
+	}
+	return sessions.FromWebIdentity(cfg, o.tokenFile, objectstore.NewTransport(roots), ""), nil
+}
+
+// why says what to do where no session came.
+func why(st serverconfig.Storage, s sessions.State) string {
+	if st.Sessions == nil {
+		return monitor.NoWebIdentity(st, s.Refused, s.Error).Message
+	}
+	return s.Error
 }
 
 // sessionPatience is how long a job waits for the issuer of sessions.
@@ -113,7 +147,7 @@ func (o storeOptions) connectWith(cfg *serverconfig.Config, keys objectstore.Key
 		return connection{}, err
 	}
 	return connection{
-		bucket: bucket, signer: objectstore.NewURLSignerFrom(endpoint, keys, time.Now), prefix: layout.Prefix(st.Prefix),
+		keys: keys, bucket: bucket, signer: objectstore.NewURLSignerFrom(endpoint, keys, time.Now), prefix: layout.Prefix(st.Prefix),
 	}, nil
 }
 

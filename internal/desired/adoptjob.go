@@ -6,6 +6,7 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
+	"github.com/lfs-operator/lfs-operator/internal/storesession"
 )
 
 // adoptKeepSeconds is the time between an adoption that failed and the next one.
@@ -15,13 +16,22 @@ const adoptKeepSeconds int32 = 60
 // was, so it may be shorter than a large one takes.
 const adoptDeadlineSeconds int64 = 24 * 3600
 
-// AdoptJob takes over what spec.adoptFrom names, beside the server. It has the
-// store's key also where servers hold sessions: those reach no other prefix.
+// AdoptJob takes over what spec.adoptFrom names, beside the server. Where servers hold
+// sessions, the Job's may read there as well.
 func AdoptJob(in Inputs, request string) *batchv1ac.JobApplyConfiguration {
 	at := in.Server()
-	mounts := append([]mount{configMount(at)}, keyMounts(in)...)
 	adopt := container(in, ContainerAdopt, gcDefaults(), "adopt").
 		WithEnv(corev1ac.EnvVar().WithName("LFS_ADOPT_REQUEST").WithValue(AdoptRequest(request)))
+	store := storeMounts(in)
+	if in.sessions() {
+		grant, err := adoptGrant(in)
+		if err == nil {
+			adopt.WithEnv(corev1ac.EnvVar().WithName(serverconfig.EnvStoreGrant).WithValue(grant))
+		} else if in.storage().CredentialsSecretRef != nil {
+			store = keyMounts(in) // no session can be bound to such a place
+		}
+	}
+	mounts := append([]mount{configMount(at)}, store...)
 	spec := podSpec(in, at).
 		WithRestartPolicy(corev1.RestartPolicyNever).
 		WithContainers(withMounts(adopt, mounts))
@@ -32,6 +42,15 @@ func AdoptJob(in Inputs, request string) *batchv1ac.JobApplyConfiguration {
 			WithActiveDeadlineSeconds(adoptDeadlineSeconds).
 			WithTTLSecondsAfterFinished(adoptKeepSeconds).
 			WithTemplate(podTemplate(in, at, ComponentAdopt, withVolumes(spec, mounts))))
+}
+
+// adoptGrant is the server's, and what is adopted to be read. In place that is the same.
+func adoptGrant(in Inputs) (string, error) {
+	may := grantOf(in)
+	if from := adoptConfig(in); from != nil && *from != (serverconfig.AdoptFrom{Bucket: may.Bucket, Prefix: may.Prefix}) {
+		may.Read = &storesession.Source{Bucket: from.Bucket, Prefix: from.Prefix}
+	}
+	return storesession.Sign(may, in.GrantKey)
 }
 
 // AdoptRequest is how a request is named where it must be short; the first one has

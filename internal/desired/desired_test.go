@@ -7,11 +7,13 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,7 +33,7 @@ func repository() *v1alpha1.LFSRepository {
 		Spec: v1alpha1.LFSRepositorySpec{
 			Storage: &v1alpha1.Storage{
 				Endpoint:             "https://s3.example.com",
-				CredentialsSecretRef: v1alpha1.LocalReference{Name: "store-credentials"},
+				CredentialsSecretRef: &v1alpha1.LocalReference{Name: "store-credentials"},
 			},
 			Bucket: "team-a-models",
 		},
@@ -66,6 +68,18 @@ func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
 			inStore(r, in)
 			in.Store.Spec.Sessions = &v1alpha1.StoreSessions{Mode: v1alpha1.SessionsRequired, RoleARN: "arn:aws:iam::123456789012:role/lfs"}
 			in.Store.Spec.Encryption = &v1alpha1.Encryption{Type: v1alpha1.EncryptionKMS, KMSKeyID: "alias/lfs"}
+			r.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Prefix: "old/"}
+		},
+		"webidentity": func(r *v1alpha1.LFSRepository, _ *Inputs) {
+			r.Spec.Storage.CredentialsSecretRef, r.Spec.Storage.WebIdentity = nil, &v1alpha1.WebIdentity{
+				RoleARN: "arn:aws:iam::123456789012:role/models", STSEndpoint: "https://sts.example.com:8443"}
+			r.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Prefix: "old/"}
+		},
+		"webidentity-store": func(r *v1alpha1.LFSRepository, in *Inputs) {
+			inStore(r, in)
+			in.Store.Spec.CredentialsSecretRef, in.Store.Spec.WebIdentity = nil, &v1alpha1.WebIdentity{
+				RoleARN: "arn:aws:iam::123456789012:role/lfs", Audience: "lfs.example.com"}
+			r.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Bucket: "archive", Prefix: "old/"}
 		},
 		"suspended": func(r *v1alpha1.LFSRepository, _ *Inputs) {
 			r.Spec.Suspend = true
@@ -101,6 +115,7 @@ func full(r *v1alpha1.LFSRepository, in *Inputs) {
 	r.Spec.Storage.AddressingStyle = v1alpha1.AddressingVirtualHosted
 	r.Spec.Storage.CASecretRef = &v1alpha1.LocalReference{Name: "store-ca"}
 	r.Spec.Storage.CreateBucket = true
+	r.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Bucket: "archive", Prefix: "old/"}
 	r.Spec.Threshold = ptr.To(resource.MustParse("10M"))
 	r.Spec.SuffixRules = []string{".custom"}
 	r.Spec.KeepVersions = ptr.To[int32](10)
@@ -167,7 +182,7 @@ func inStore(r *v1alpha1.LFSRepository, in *Inputs) {
 		ObjectMeta: metav1.ObjectMeta{Name: "standard", UID: "0b7b0c6c-5b0f-4c55-a3e5-2e7c6a3e2f10", Generation: 3},
 		Spec: v1alpha1.LFSStoreSpec{
 			Endpoint: "https://s3.internal.example.com", PublicEndpoint: "https://s3.example.com", ServerNamespace: "lfs-servers",
-			CredentialsSecretRef: v1alpha1.LocalReference{Name: "admin-credentials"}, CASecretRef: &v1alpha1.LocalReference{Name: "admin-ca"},
+			CredentialsSecretRef: &v1alpha1.LocalReference{Name: "admin-credentials"}, CASecretRef: &v1alpha1.LocalReference{Name: "admin-ca"},
 			Bucket: "shared", CreateBuckets: true, ReadOnly: true, GC: &v1alpha1.StoreGC{Suspend: true},
 			Defaults: &v1alpha1.StoreDefaults{Replicas: ptr.To[int32](2), KeepVersions: ptr.To[int32](7)},
 			Server: &v1alpha1.StoreServer{
@@ -223,12 +238,21 @@ func render(t *testing.T, in Inputs) []byte {
 		all = append(all, o)
 	}
 	all = append(all, CheckJob(in, "attempt"), purge)
+	if account := PurgeAccount(in, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: *purge.Name, UID: "8a2f0c55-6a54-4c43-8a0e-3f9d2c6b7e21"}}); account != nil {
+		all = append(all, account)
+	}
+	if in.Repository.Spec.AdoptFrom != nil {
+		all = append(all, AdoptJob(in, "again"))
+	}
 	if in.Apart() {
 		probe, err := ProbeJob(in.Store, in.Install)
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, SweepJob(in, "models-lfs-gc-1"), probe)
+		for _, o := range ProbeNetworkPolicy(in.Store, in.Install) {
+			all = append(all, o)
+		}
 		if in.sessions() {
 			issuer, err := Issuer(in.Store, in.GrantKey.Public().(ed25519.PublicKey), in.Install)
 			if err != nil {
@@ -380,5 +404,37 @@ func TestNamesFit(t *testing.T) {
 	}
 	if n := len(GCName(longest)); n > 52 {
 		t.Errorf("the CronJob's name has %d characters, which leaves its Jobs none", n)
+	}
+}
+
+// TestNoKeyByRole: where a role is assumed, no pod is mounted a Secret of the store, and
+// where servers hold sessions, none but the issuer and the probe is mounted its key.
+func TestNoKeyByRole(t *testing.T) {
+	for name, keyed := range map[string]int{"webidentity": 0, "webidentity-store": 0, "sessions": 2, "store": 5} {
+		repo := repository()
+		in := inputs(repo)
+		cases()[name](repo, &in)
+		repo.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Prefix: "old/"}
+		if n := strings.Count(string(render(t, in)), "mountPath: "+serverconfig.StoreCredentialsDir); n != keyed {
+			t.Errorf("%s: %d containers have the key, want %d", name, n, keyed)
+		}
+	}
+}
+
+// TestAdoptUnbindable: from a place that no session can be bound to a Job adopts with
+// the key, where there is one; without one it says so in the end.
+func TestAdoptUnbindable(t *testing.T) {
+	for name, volume := range map[string]string{"sessions": "store-credentials", "webidentity-store": "store-sessions"} {
+		repo := repository()
+		in := inputs(repo)
+		cases()[name](repo, &in)
+		repo.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Prefix: "old*/"}
+		var got []string
+		for _, v := range AdoptJob(in, "").Spec.Template.Spec.Volumes {
+			got = append(got, *v.Name)
+		}
+		if !slices.Contains(got, volume) {
+			t.Errorf("%s: the volumes are %v", name, got)
+		}
 	}
 }

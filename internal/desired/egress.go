@@ -57,6 +57,9 @@ func egress(in Inputs, at Place) []*networkingv1ac.NetworkPolicyEgressRuleApplyC
 	rules := []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{dnsRule()}
 	if at == in.Server() {
 		r.add(in.Location.Endpoint)
+		if in.Store == nil && in.storage().WebIdentity != nil {
+			r.add(in.storage().STSEndpoint())
+		}
 		r.addIdentities(in)
 		if in.sessions() {
 			rules = append(rules, sessionsRule(in.Store))
@@ -85,6 +88,16 @@ func issuerEgress(in Inputs) []*networkingv1ac.NetworkPolicyEgressRuleApplyConfi
 	r.add(in.Store.STSEndpoint())
 	r.add(in.Store.Spec.Endpoint)
 	r.addAPIServer()
+	return append([]*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{dnsRule()}, r.rules()...)
+}
+
+// probeEgress is what trying a store needs.
+func probeEgress(in Inputs) []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
+	r := newReach(in, in.Store.Spec.ServerNamespace)
+	r.add(in.Store.Spec.Endpoint)
+	if in.Store.SessionMode() != v1alpha1.SessionsOff {
+		r.add(in.Store.STSEndpoint())
+	}
 	return append([]*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{dnsRule()}, r.rules()...)
 }
 

@@ -1,9 +1,11 @@
 package desired
 
 import (
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
@@ -37,21 +39,25 @@ const checkWorkSize = "1Gi"
 
 // PurgeJob deletes everything under the repository's prefix. It must outlive
 // the other children, which garbage collection of the cluster may take before
-// it: so it has no owner reference, no ConfigMap and no ServiceAccount of ours.
+// it: so it has no owner reference and no ConfigMap of ours, and a ServiceAccount only
+// where the store asks who comes (PurgeAccount).
 func PurgeJob(in Inputs) (*batchv1ac.JobApplyConfiguration, error) {
-	rendered, err := serverconfig.Marshal(&serverconfig.Config{
-		Repository: repositoryConfig(in.Repository),
-		Storage:    storageConfig(in),
-	})
+	storage, mounts := storageConfig(in), keyMounts(in)
+	if in.jobSessions() {
+		storage, mounts = sessionStorage(in), storeMounts(in)
+	}
+	rendered, err := serverconfig.Marshal(&serverconfig.Config{Repository: repositoryConfig(in.Repository), Storage: storage})
 	if err != nil {
 		return nil, err
 	}
-	at := in.Server()
-	mounts := keyMounts(in)
+	at, account := in.Server(), "default"
+	if in.identified() {
+		account = ServerName(at.Base)
+	}
 	purge := container(in, ContainerPurge, gcDefaults(), "purge").
 		WithEnv(corev1ac.EnvVar().WithName(serverconfig.EnvPurgeConfig).WithValue(string(rendered)))
 	spec := podSpec(in, at).
-		WithServiceAccountName("default").
+		WithServiceAccountName(account).
 		WithRestartPolicy(corev1.RestartPolicyNever).
 		WithContainers(withMounts(purge, mounts))
 	return job(in, at, PurgeJobName(at.Base), ComponentPurge).
@@ -60,6 +66,24 @@ func PurgeJob(in Inputs) (*batchv1ac.JobApplyConfiguration, error) {
 			WithActiveDeadlineSeconds(gcDeadlineSeconds).
 			WithTTLSecondsAfterFinished(purgeKeepSeconds).
 			WithTemplate(podTemplate(in, at, ComponentPurge, withVolumes(spec, mounts)))), nil
+}
+
+// PurgeAccount is the ServiceAccount of the server once more, should the cluster's
+// garbage collection have taken it already. It goes with the purge's Job. nil: the
+// purge needs none.
+func PurgeAccount(in Inputs, purge *batchv1.Job) *corev1ac.ServiceAccountApplyConfiguration {
+	if !in.identified() {
+		return nil
+	}
+	at := in.Server()
+	return corev1ac.ServiceAccount(ServerName(at.Base), at.Namespace).
+		WithLabels(in.labels(at, ComponentPurge)).
+		WithOwnerReferences(metav1ac.OwnerReference().
+			WithAPIVersion(batchv1.SchemeGroupVersion.String()).
+			WithKind("Job").
+			WithName(purge.Name).
+			WithUID(purge.UID)).
+		WithAutomountServiceAccountToken(false)
 }
 
 // purgeKeepSeconds is the time between a failed purge and the next one.

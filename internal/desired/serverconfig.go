@@ -45,9 +45,16 @@ func ServerConfig(in Inputs) *serverconfig.Config {
 		config.HistoryRevision = hashOf(history)
 	}
 	if in.sessions() {
-		config.Storage.Sessions = sessionsConfig(in)
+		config.Storage = sessionStorage(in)
 	}
 	return config
+}
+
+// sessionStorage is for those who hold sessions of the issuer.
+func sessionStorage(in Inputs) serverconfig.Storage {
+	storage := storageConfig(in)
+	storage.Sessions, storage.WebIdentity = sessionsConfig(in), nil // the role is the issuer's
+	return storage
 }
 
 // scanConfig is what a scan needs beside the tenant: nothing of the store.
@@ -70,7 +77,10 @@ func repositoryConfig(repo *v1alpha1.LFSRepository) serverconfig.Repository {
 }
 
 func storageConfig(in Inputs) serverconfig.Storage {
-	storage := in.storage()
+	storage, secret := in.storage(), ""
+	if storage.CredentialsSecretRef != nil {
+		secret = storage.CredentialsSecretRef.Name
+	}
 	return serverconfig.Storage{
 		Endpoint:        in.Location.Endpoint,
 		PublicEndpoint:  firstOf(storage.PublicEndpoint, in.Location.Endpoint),
@@ -79,7 +89,8 @@ func storageConfig(in Inputs) serverconfig.Storage {
 		Bucket:          in.Location.Bucket,
 		CreateBucket:    storage.CreateBucket,
 		Prefix:          in.Location.Prefix,
-		CredentialsName: storage.CredentialsSecretRef.Name,
+		CredentialsName: secret,
+		WebIdentity:     webIdentityConfig(in),
 		CA:              storage.CASecretRef != nil,
 		Encryption:      encryptionConfig(storage.Encryption),
 		MaxPutBytes:     maxPut(in.Repository),

@@ -31,42 +31,76 @@ func (in Inputs) sessions() bool {
 // that no session can be bound to gets a grant that no issuer takes: the server says
 // so, and nobody gets the key.
 func sessionsConfig(in Inputs) *serverconfig.Sessions {
-	at := in.Server()
-	may := storesession.Grant{
-		Store: string(in.Store.UID), ServiceAccount: at.Namespace + "/" + ServerName(at.Base),
-		Bucket: in.Location.Bucket, Prefix: in.Location.Prefix, CreateBucket: in.Store.Spec.CreateBuckets,
-	}
-	spec := in.Store.Spec
-	if spec.Sessions != nil && spec.Encryption != nil && spec.Encryption.Type == v1alpha1.EncryptionKMS {
-		may.KMSKey = storesession.KMSKey(spec.Sessions.RoleARN, spec.Encryption.KMSKeyID)
-	}
-	grant, err := storesession.Sign(may, in.GrantKey)
+	grant, err := storesession.Sign(grantOf(in), in.GrantKey)
 	if err != nil {
 		grant = ""
 	}
 	return &serverconfig.Sessions{
-		URL:   fmt.Sprintf("http://%s.%s.svc:%d", IssuerName(in.Store), at.Namespace, ServicePort),
+		URL:   fmt.Sprintf("http://%s.%s.svc:%d", IssuerName(in.Store), in.Server().Namespace, ServicePort),
 		Grant: grant,
+	}
+}
+
+// grantOf is what the server may have of its store.
+func grantOf(in Inputs) storesession.Grant {
+	at, spec := in.Server(), in.Store.Spec
+	may := storesession.Grant{
+		Store: string(in.Store.UID), ServiceAccount: at.Namespace + "/" + ServerName(at.Base),
+		Bucket: in.Location.Bucket, Prefix: in.Location.Prefix, CreateBucket: spec.CreateBuckets,
+	}
+	if spec.Encryption != nil && spec.Encryption.Type == v1alpha1.EncryptionKMS {
+		may.KMSKey = storesession.KMSKey(in.Store.RoleARN(), spec.Encryption.KMSKeyID)
+	}
+	return may
+}
+
+// identified is true where pods prove to the store, or to the issuer of its sessions,
+// who they are: they need their ServiceAccount, and no Secret.
+func (in Inputs) identified() bool { return in.sessions() || in.storage().WebIdentity != nil }
+
+// jobSessions is sessions, but for places that no session can be bound to: jobs that
+// the administrator has let near them have the key, where there is one.
+func (in Inputs) jobSessions() bool {
+	return in.sessions() && (in.storage().CredentialsSecretRef == nil || grantOf(in).Bound() == nil)
+}
+
+// webIdentityConfig is how whoever has no session of an issuer assumes the store's role.
+func webIdentityConfig(in Inputs) *serverconfig.WebIdentity {
+	storage := in.storage()
+	if storage.WebIdentity == nil {
+		return nil
+	}
+	at := in.Server()
+	who := at.Namespace + "/" + ServerName(at.Base)
+	if in.Store != nil {
+		who = in.Store.Spec.ServerNamespace + "/" + IssuerAccount(in.Store)
+	}
+	return &serverconfig.WebIdentity{
+		STS: storage.STSEndpoint(), RoleARN: storage.WebIdentity.RoleARN, Audience: storage.WebIdentity.TokenAudience(), ServiceAccount: who,
 	}
 }
 
 // maxIssuerName keeps the names of pods under 63 characters.
 const maxIssuerName = 20
 
-// IssuerName names what makes the sessions of a store: Deployment, Service,
-// ServiceAccount and NetworkPolicy.
+// IssuerName names what makes the sessions of a store: Deployment, Service and
+// NetworkPolicy.
 func IssuerName(store *v1alpha1.LFSStore) string {
 	name := strings.ReplaceAll(store.Name, ".", "-")
 	return "lfs-sessions-" + strings.TrimRight(name[:min(len(name), maxIssuerName)], "-") + "-" + shortHash(string(store.UID))
 }
 
+// IssuerAccount names its ServiceAccount, which the trust policies of roles name too: so
+// it is known before there is a store.
+func IssuerAccount(store *v1alpha1.LFSStore) string { return "lfs-sessions-" + store.Name }
+
 // IssuerSubject is the issuer, as bindings name it.
 func IssuerSubject(store *v1alpha1.LFSStore) rbacv1.Subject {
-	return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: IssuerName(store), Namespace: store.Spec.ServerNamespace}
+	return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: IssuerAccount(store), Namespace: store.Spec.ServerNamespace}
 }
 
 // Issuer builds what makes sessions for the servers of a store: the one program
-// that holds its key for longer than a job takes.
+// that holds its key, or may assume its role, for longer than a job takes.
 func Issuer(store *v1alpha1.LFSStore, key ed25519.PublicKey, install Install) ([]runtime.ApplyConfiguration, error) {
 	// A repository that is none, as for probes.
 	in := Inputs{Repository: &v1alpha1.LFSRepository{}, Store: store, Install: install, Location: probeLocation(store)}
@@ -86,14 +120,10 @@ func Issuer(store *v1alpha1.LFSStore, key ed25519.PublicKey, install Install) ([
 func issuerConfig(in Inputs, key ed25519.PublicKey) *serverconfig.Issuer {
 	store, storage := in.Store, storageConfig(in)
 	storage.Bucket, storage.Prefix = "", ""
-	config := &serverconfig.Issuer{
-		Store: string(store.UID), StoreName: store.Name, Storage: storage, STS: store.STSEndpoint(),
+	return &serverconfig.Issuer{
+		Store: string(store.UID), StoreName: store.Name, Storage: storage, STS: store.STSEndpoint(), RoleARN: store.RoleARN(),
 		DurationSeconds: int64(store.SessionDuration(storesession.DefaultDuration) / time.Second), GrantKey: key,
 	}
-	if store.Spec.Sessions != nil {
-		config.RoleARN = store.Spec.Sessions.RoleARN
-	}
-	return config
 }
 
 type issuerBuilder struct {
@@ -110,16 +140,21 @@ func (b issuerBuilder) labels() map[string]string {
 }
 
 func (b issuerBuilder) owner() *metav1ac.OwnerReferenceApplyConfiguration {
+	return storeReference(b.in.Store)
+}
+
+// storeReference owns what is made for a store and no repository.
+func storeReference(store *v1alpha1.LFSStore) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().
 		WithAPIVersion(v1alpha1.GroupVersion.String()).
 		WithKind("LFSStore").
-		WithName(b.in.Store.Name).
-		WithUID(b.in.Store.UID).
+		WithName(store.Name).
+		WithUID(store.UID).
 		WithController(true)
 }
 
 func (b issuerBuilder) serviceAccount() *corev1ac.ServiceAccountApplyConfiguration {
-	return corev1ac.ServiceAccount(b.name, b.namespace).
+	return corev1ac.ServiceAccount(IssuerAccount(b.in.Store), b.namespace).
 		WithLabels(b.labels()).
 		WithOwnerReferences(b.owner()).
 		WithAutomountServiceAccountToken(false)
@@ -162,7 +197,7 @@ func (b issuerBuilder) deployment(config string) *appsv1ac.DeploymentApplyConfig
 		WithReadinessProbe(probe("/readyz", 2, 2)).
 		WithLivenessProbe(probe("/healthz", 10, 6))
 	spec := podSpec(b.in, b.in.Server()).
-		WithServiceAccountName(b.name).
+		WithServiceAccountName(IssuerAccount(b.in.Store)).
 		WithContainers(withMounts(c, mounts))
 	return appsv1ac.Deployment(b.name, b.namespace).
 		WithLabels(b.labels()).

@@ -33,13 +33,17 @@ func storeMounts(in Inputs) []mount {
 	if !in.sessions() {
 		return keyMounts(in)
 	}
-	return append([]mount{storeTokenMount()}, caMounts(in)...)
+	return append([]mount{storeTokenMount(storesession.Audience)}, caMounts(in)...)
 }
 
-// keyMounts are the credentials of the store and its CA, whoever else gets sessions.
+// keyMounts are the credentials of the store and its CA, whoever else gets sessions: a
+// key, or the token that its role is assumed by.
 func keyMounts(in Inputs) []mount {
-	key := secretMount("store-credentials", serverconfig.StoreCredentialsDir, in.storage().CredentialsSecretRef.Name)
-	return append([]mount{key}, caMounts(in)...)
+	storage := in.storage()
+	if w := storage.WebIdentity; w != nil {
+		return append([]mount{storeTokenMount(w.TokenAudience())}, caMounts(in)...)
+	}
+	return append([]mount{secretMount("store-credentials", serverconfig.StoreCredentialsDir, storage.CredentialsSecretRef.Name)}, caMounts(in)...)
 }
 
 func caMounts(in Inputs) (mounts []mount) {
@@ -86,10 +90,10 @@ func kubernetesMounts(in Inputs) []mount {
 
 // storeTokenMount is the token that sessions with the store are asked for with. It
 // opens nothing else.
-func storeTokenMount() mount {
+func storeTokenMount(audience string) mount {
 	source := corev1ac.ProjectedVolumeSource().WithDefaultMode(fileMode).WithSources(
 		corev1ac.VolumeProjection().WithServiceAccountToken(corev1ac.ServiceAccountTokenProjection().
-			WithAudience(storesession.Audience).
+			WithAudience(audience).
 			WithPath(path.Base(serverconfig.StoreTokenFile)).WithExpirationSeconds(ownTokenSeconds)))
 	return mountAt("store-sessions", path.Dir(serverconfig.StoreTokenFile), corev1ac.Volume().WithProjected(source))
 }

@@ -80,7 +80,7 @@ func newServer(p *process, o Options, reg prometheus.Registerer, f *files) (*Ser
 	s.monitor = monitor.New(func() *monitor.Target { return s.current.Load().target }, o.Monitor, o.Now, o.Logger, s.onLook)
 	s.quota = quota.New(o.Now, func() { s.usage.Changed() })
 	s.usage = usage.New(s.countable, s.followCount, o.Now, o.Logger, o.UsageGap)
-	s.holder = sessions.NewHolder(o.StoreTokenFile, o.MaxSession, o.Now, o.Logger, func() { s.monitor.Look() })
+	s.holder = sessions.NewHolder(o.MaxSession, o.Now, o.Logger, func() { s.monitor.Look() })
 	reg.MustRegister(sessionMetrics{s.holder, o.Now})
 	s.reloadError.Store(new(string))
 	first, err := s.build(f, nil)

@@ -129,7 +129,7 @@ type storeAccess struct {
 // lacks.
 func (s *Server) storeKeys(cfg *serverconfig.Config, f *files) (storeAccess, *monitor.Problem) {
 	c, problem := storeCredentials(cfg, f)
-	if s.holdsSessions(cfg, problem == nil) {
+	if s.holdsSessions(cfg, f.ca, problem == nil) {
 		return storeAccess{keys: s.holder, revision: "sessions", session: s.sessionProblem}, caProblem(cfg, f)
 	}
 	if problem == nil {
@@ -171,10 +171,7 @@ func (s *Server) connect(cfg *serverconfig.Config, ca []byte, access storeAccess
 	if prev != nil && prev.store != nil && prev.store.revision == revision {
 		return prev.store, nil
 	}
-	if !st.CA {
-		ca = nil
-	}
-	transport := s.transport(ca)
+	transport := s.toStore(cfg, ca)
 	bucket, err := objectstore.NewS3From(endpoint, access.keys, transport, s.metrics.observeStore)
 	if err != nil {
 		return nil, err
@@ -185,6 +182,14 @@ func (s *Server) connect(cfg *serverconfig.Config, ca []byte, access storeAccess
 		signer: objectstore.NewURLSignerFrom(endpoint, access.keys, s.now), locks: locks.NewCache(locks.MaxCached / share),
 		memory: &presence.Memory{Most: presence.MaxObjects / share}, absence: presence.NewAbsence(bucket, prefix, presence.MaxThere/share),
 	}, nil
+}
+
+// toStore is the pool of connections to the store.
+func (s *Server) toStore(cfg *serverconfig.Config, ca []byte) *http.Transport {
+	if !cfg.Storage.CA {
+		ca = nil
+	}
+	return s.transport(ca)
 }
 
 // digest names a list of strings.

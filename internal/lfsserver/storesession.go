@@ -14,8 +14,8 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
-// This file is about servers that hold sessions with their store instead of a key
-// (package sessions). A link dies with the session that signed it, so none is given
+// This file is about servers that hold sessions with their store instead of a key, by
+// an issuer or by a role of their own (package sessions). A link dies with the session that signed it, so none is given
 // out for longer; and what could not be sent in that time goes through the server,
 // which has another session by then.
 
@@ -46,36 +46,52 @@ func (s *session) tooLate(size int64) bool {
 // holdsSessions is true where the server is to work with sessions. While servers go
 // over from one to the other, the configuration is ahead of what is mounted into
 // their pods: until they are replaced, they go on with what they have.
-func (s *Server) holdsSessions(cfg *serverconfig.Config, key bool) bool {
-	from := cfg.Storage.Sessions
-	if from == nil {
+func (s *Server) holdsSessions(cfg *serverconfig.Config, ca []byte, key bool) bool {
+	if !sessioned(cfg) {
 		return !key && s.now().Before(s.holder.State().EndsAt)
 	}
 	if _, err := os.Stat(s.options.StoreTokenFile); err != nil && key {
 		return false
 	}
-	s.holder.Use(from)
+	if from := cfg.Storage.Sessions; from != nil {
+		s.holder.Use(sessions.FromIssuer(*from, s.options.StoreTokenFile))
+	} else {
+		s.holder.Use(sessions.FromWebIdentity(ownPart(cfg), s.options.StoreTokenFile, s.toStore(cfg, ca), digest(string(ca))))
+	}
 	return true
+}
+
+// sessioned is true where the configuration names something else than a key.
+func sessioned(cfg *serverconfig.Config) bool {
+	return cfg.Storage.Sessions != nil || cfg.Storage.WebIdentity != nil
+}
+
+// ownPart leaves out what a Job adopts: the server need not read it.
+func ownPart(cfg *serverconfig.Config) *serverconfig.Config {
+	own := *cfg
+	own.AdoptFrom = nil
+	return &own
 }
 
 // sessionProblem says why there is no session with the store, nil while there is.
 func (s *Server) sessionProblem() *monitor.Problem {
-	st := s.holder.State()
-	if s.now().Before(st.EndsAt) {
+	st, storage := s.holder.State(), s.current.Load().config.Storage
+	switch {
+	case s.now().Before(st.EndsAt):
 		return nil
-	}
-	why := st.Error
-	if why == "" {
-		why = "it has been asked for and is not there yet"
+	case st.Error == "":
+		return &monitor.Problem{Reason: serverstatus.ReasonChecking, Message: "The server is asking for its first session with the store."}
+	case storage.Sessions == nil && storage.WebIdentity != nil:
+		return monitor.NoWebIdentity(storage, st.Refused, st.Error)
 	}
 	return &monitor.Problem{Reason: serverstatus.ReasonSessionMissing, Message: fmt.Sprintf(
 		"The server has no session with the store at %s: %s. The administrator of the store finds the session issuer in namespace %q.",
-		s.current.Load().config.Storage.Endpoint, why, s.current.Load().config.Storage.CredentialsNamespace)}
+		storage.Endpoint, st.Error, storage.CredentialsNamespace)}
 }
 
 // sessionStatus is nil where the server works with the store's key.
 func (s *Server) sessionStatus(snap *snapshot) *serverstatus.Session {
-	if snap.config.Storage.Sessions == nil {
+	if !sessioned(snap.config) {
 		return nil
 	}
 	st := s.holder.State()

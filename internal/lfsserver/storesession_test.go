@@ -45,7 +45,13 @@ type issuing struct {
 
 func newIssuing(t testing.TB, store *assets.Store) *issuing {
 	t.Helper()
-	i := &issuing{t: t, k: newCluster(t), store: store, log: &lfstest.Log{}, key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))}
+	return newIssuingBy(t, store, newCluster(t), func(*sessions.Issuer) {})
+}
+
+// newIssuingBy has an issuer that differs.
+func newIssuingBy(t testing.TB, store *assets.Store, k *cluster, change func(*sessions.Issuer)) *issuing {
+	t.Helper()
+	i := &issuing{t: t, k: k, store: store, log: &lfstest.Log{}, key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))}
 	dir := t.TempDir()
 	for name, content := range map[string]string{serverconfig.KubernetesToken: i.k.token("models-lfs"), serverconfig.KubernetesCA: string(apiServer.config.CAData)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -59,6 +65,7 @@ func newIssuing(t testing.TB, store *assets.Store) *issuing {
 		Reviewer: auth.NewReviewer("https://"+i.k.gate.addr, dir, storesession.Audience),
 		Log:      slog.New(slog.NewJSONHandler(i.log, nil)),
 	}
+	change(issuer)
 	handler := issuer.Handler()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if i.asked.Add(1); i.away.Load() {
@@ -127,7 +134,7 @@ func (i *issuing) ask(token, grant string) (int, storesession.Answer) {
 }
 
 // needsSTS skips on the store without an STS; make test-minio runs these tests.
-func needsSTS(t *testing.T) *assets.Store {
+func needsSTS(t testing.TB) *assets.Store {
 	t.Helper()
 	store := assets.SharedStore(t)
 	if store.Kind() != "minio" {
@@ -196,21 +203,46 @@ func TestSessionsAreBound(t *testing.T) {
 	if status != http.StatusOK || answer.ExpiresIn < 600 || answer.ExpiresIn > 900 {
 		t.Fatalf("%d, expires in %d s", status, answer.ExpiresIn)
 	}
-	e, err := objectstore.ParseEndpoint(i.store.Endpoint, i.store.Region, bucket, false)
+	checkBound(t, i.store, bucket, &answer, "")
+}
+
+// TestSessionReadsSource: the session of a job that adopts may read there too, and
+// change nothing.
+func TestSessionReadsSource(t *testing.T) {
+	t.Parallel()
+	i := newIssuing(t, needsSTS(t))
+	bucket := i.store.NewBucket(t)
+	i.k.serviceAccount("server")
+	signed, err := storesession.Sign(storesession.Grant{
+		Store: "store-uid", ServiceAccount: i.k.namespace + "/server", Bucket: bucket, Prefix: "ours/",
+		Read: &storesession.Source{Bucket: bucket, Prefix: "theirs/"},
+	}, i.key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := func(s storesession.Session) *objectstore.S3 {
-		b, err := objectstore.NewS3(e, objectstore.Credentials{AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken}, http.DefaultTransport, nil)
+	status, answer := i.ask(i.token("server"), signed)
+	if status != http.StatusOK {
+		t.Fatal(status)
+	}
+	checkBound(t, i.store, bucket, &answer, "theirs/a")
+}
+
+// checkBound tries what each session of an answer can do in a bucket, of which ours/
+// is its own. Its own one may also read a source.
+func checkBound(t *testing.T, at *assets.Store, bucket string, answer *storesession.Answer, source string) {
+	t.Helper()
+	e, err := objectstore.ParseEndpoint(at.Endpoint, at.Region, bucket, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(c objectstore.Credentials) *objectstore.S3 {
+		b, err := objectstore.NewS3(e, c, http.DefaultTransport, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b
 	}
-	admin, err := objectstore.NewS3(e, objectstore.Credentials{AccessKeyID: i.store.AccessKey, SecretAccessKey: i.store.SecretKey}, http.DefaultTransport, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	admin := open(objectstore.Credentials{AccessKeyID: at.AccessKey, SecretAccessKey: at.SecretKey})
 	for _, key := range []string{"ours/a", "theirs/a", "ours-too/a", "a"} {
 		if _, err := admin.Put(t.Context(), key, strings.NewReader("x"), 1, objectstore.Condition{}); err != nil {
 			t.Fatal(err)
@@ -219,20 +251,21 @@ func TestSessionsAreBound(t *testing.T) {
 	const ours = "ours/a"
 	for name, tc := range map[string]struct {
 		session storesession.Session
-		// may do under its prefix: get, put, list, delete.
-		may string
-	}{"own": {answer.Own, "get put list delete"}, "upload": {answer.Upload, "put"}, "download": {answer.Download, "get"}} {
-		b := open(tc.session)
+		// may do under its prefix, and in the source: get, put, list, delete.
+		may, there string
+	}{"own": {answer.Own, "get put list delete", "get list"}, "upload": {answer.Upload, "put", ""}, "download": {answer.Download, "get", ""}} {
+		b := open(sessions.CredentialsOf(tc.session))
 		for _, key := range []string{ours, "theirs/a", "ours-too/a", "a"} {
+			may := map[string]string{ours: tc.may, source: tc.there}[key]
 			for what, err := range map[string]error{
 				"get": read(t.Context(), b, key), "put": store(t.Context(), b, key), "list": listing(t.Context(), b, key),
 			} {
-				if want := key == ours && strings.Contains(tc.may, what); (err == nil) != want || !want && !errors.Is(err, objectstore.ErrDenied) {
+				if want := strings.Contains(may, what); (err == nil) != want || !want && !errors.Is(err, objectstore.ErrDenied) {
 					t.Errorf("%s: %s %s: %v, allowed should be %t", name, what, key, err, want)
 				}
 			}
 			err := b.Delete(t.Context(), key, "")
-			if want := key == ours && strings.Contains(tc.may, "delete"); (err == nil) != want {
+			if want := strings.Contains(may, "delete"); (err == nil) != want {
 				t.Errorf("%s: delete %s: %v", name, key, err)
 			}
 			if key == ours {

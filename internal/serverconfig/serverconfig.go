@@ -131,13 +131,15 @@ type Storage struct {
 	CreateBucket  bool   `json:"createBucket,omitempty"`
 	// Prefix of all keys, empty or ending in "/".
 	Prefix string `json:"prefix"`
-	// CredentialsName is the Secret's name, for messages.
+	// CredentialsName is the Secret's name, for messages; empty where there is none.
 	CredentialsName string `json:"credentialsName"`
 	// CredentialsNamespace is where the Secret is, for messages. Empty: in the
 	// repository's own namespace.
 	CredentialsNamespace string `json:"credentialsNamespace,omitempty"`
 	// Sessions, where set, are what the server works with instead of credentials.
 	Sessions *Sessions `json:"sessions,omitempty"`
+	// WebIdentity, where set, is assumed by whoever is to have credentials.
+	WebIdentity *WebIdentity `json:"webIdentity,omitempty"`
 	// CA is true when StoreCAFile is to be trusted.
 	CA bool `json:"ca,omitempty"`
 	// Encryption that every write asks the store for, where set.

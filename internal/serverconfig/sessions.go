@@ -6,8 +6,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// StoreTokenFile is the token of the server's own ServiceAccount with which it
-// asks for sessions with the store.
+// StoreTokenFile is the token of the pod's own ServiceAccount with which it asks for
+// sessions with the store: the issuer of Sessions, or the STS of WebIdentity.
 const StoreTokenFile = "/etc/lfs-server/store-sessions/token"
 
 // Sessions says where a server gets sessions with its store, which it then holds
@@ -19,6 +19,21 @@ type Sessions struct {
 	// secret: it counts only for the server's own ServiceAccount.
 	Grant string `json:"grant"`
 }
+
+// WebIdentity is a role of the store and how it is assumed.
+type WebIdentity struct {
+	// STS is the endpoint of the Security Token Service: http(s)://host[:port].
+	STS string `json:"sts"`
+	// RoleARN to assume.
+	RoleARN string `json:"roleARN"`
+	// Audience of the token, and whose it is (namespace/name): for messages.
+	Audience       string `json:"audience"`
+	ServiceAccount string `json:"serviceAccount"`
+}
+
+// EnvStoreGrant is the environment variable with the grant of a job that may have more
+// than its server: it takes the place of Sessions.Grant.
+const EnvStoreGrant = "LFS_STORE_GRANT"
 
 // Issuer is the configuration of the issuer of sessions of one store. Like
 // Config it holds no secret.

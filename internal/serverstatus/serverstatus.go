@@ -72,13 +72,15 @@ const (
 	ReasonCredentialsMissing = "CredentialsMissing"
 	ReasonCredentialsRefused = "CredentialsRefused"
 	// ReasonSessionMissing: the server has no session with the store, or it ended.
-	ReasonSessionMissing   = "SessionMissing"
-	ReasonStoreUnreachable = "StoreUnreachable"
-	ReasonBucketMissing    = "BucketMissing"
-	ReasonPrefixInUse      = "PrefixInUse"
-	ReasonPrefixNotOurs    = "PrefixNotOurs"
-	ReasonAdopting         = "Adopting"
-	ReasonStoreIncapable   = "StoreIncapable"
+	ReasonSessionMissing = "SessionMissing"
+	// ReasonWebIdentityRefused: the store does not let the role be assumed.
+	ReasonWebIdentityRefused = "WebIdentityRefused"
+	ReasonStoreUnreachable   = "StoreUnreachable"
+	ReasonBucketMissing      = "BucketMissing"
+	ReasonPrefixInUse        = "PrefixInUse"
+	ReasonPrefixNotOurs      = "PrefixNotOurs"
+	ReasonAdopting           = "Adopting"
+	ReasonStoreIncapable     = "StoreIncapable"
 	// ReasonEncryptionRefused: the store does not take objects with the encryption
 	// that is asked for.
 	ReasonEncryptionRefused     = "EncryptionRefused"

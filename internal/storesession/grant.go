@@ -20,16 +20,24 @@ type Grant struct {
 	Prefix string `json:"prefix"`
 	// CreateBucket lets the server make the bucket when it does not exist.
 	CreateBucket bool `json:"createBucket,omitempty"`
+	// Read, where set, may be read as well: what is to be adopted.
+	Read *Source `json:"read,omitempty"`
 	// KMSKey that objects are encrypted with, as a policy names it: see KMSKey.
 	KMSKey string `json:"kmsKey,omitempty"`
 }
 
+// Source is a place that is not the ServiceAccount's own.
+type Source struct {
+	Bucket string `json:"bucket"`
+	// Prefix of all keys, ending in "/".
+	Prefix string `json:"prefix"`
+}
+
 // KMSKey names the key of AWS's KMS with that ID in policies: all keys, where it is
-// no key's ARN. Only AWS asks for the permission, and its kind of STS has roles;
-// others refuse a policy that names it.
+// no key's ARN. Only AWS asks for the permission; others refuse a policy that names it.
 func KMSKey(roleARN, id string) string {
 	switch {
-	case roleARN == "":
+	case !strings.HasPrefix(roleARN, "arn:aws"): // also aws-cn, aws-us-gov
 		return ""
 	case strings.HasPrefix(id, "arn:") && strings.Contains(id, ":key/"):
 		return id
@@ -78,18 +86,41 @@ func Verify(signed string, key ed25519.PublicKey) (Grant, error) {
 // check refuses what a policy could not be bound to: without a prefix it is the
 // whole bucket, and with a wildcard it is more than its own.
 func (g Grant) check() error {
+	if g.Store == "" || g.ServiceAccount == "" {
+		return fmt.Errorf("%w: store and serviceAccount are required", ErrBadGrant)
+	}
+	return g.Bound()
+}
+
+// Bound returns ErrBadGrant where the policies would mean more than the grant says, or
+// are more than AWS takes.
+func (g Grant) Bound() error {
+	places := []Source{g.own()}
+	if g.Read != nil {
+		places = append(places, *g.Read)
+	}
+	for _, at := range places {
+		switch {
+		case at.Bucket == "":
+			return fmt.Errorf("%w: bucket is required", ErrBadGrant)
+		case !strings.HasSuffix(at.Prefix, "/") || strings.HasPrefix(at.Prefix, "/"):
+			return fmt.Errorf("%w: prefix %q does not end in /", ErrBadGrant, at.Prefix)
+		case strings.ContainsAny(at.Bucket+at.Prefix, wildcards):
+			return fmt.Errorf("%w: in a policy, %q would stand for other prefixes too", ErrBadGrant, at.Prefix)
+		}
+	}
 	switch {
-	case g.Bucket == "" || g.ServiceAccount == "" || g.Store == "":
-		return fmt.Errorf("%w: store, serviceAccount and bucket are required", ErrBadGrant)
-	case !strings.HasSuffix(g.Prefix, "/") || strings.HasPrefix(g.Prefix, "/"):
-		return fmt.Errorf("%w: prefix %q does not end in /", ErrBadGrant, g.Prefix)
 	case g.KMSKey != "*" && strings.ContainsAny(g.KMSKey, wildcards):
 		return fmt.Errorf("%w: kmsKey %q is not one key", ErrBadGrant, g.KMSKey)
-	case strings.ContainsAny(g.Bucket+g.Prefix, wildcards):
-		return fmt.Errorf("%w: in a policy, %q would stand for other prefixes too", ErrBadGrant, g.Prefix)
+	case len(g.OwnPolicy()) > maxPolicy:
+		return fmt.Errorf("%w: the policy of its prefixes is too long", ErrBadGrant)
 	}
 	return nil
 }
+
+// maxPolicy is how many characters a session's policy may have (AWS Security Token
+// Service API reference, "AssumeRole").
+const maxPolicy = 2048
 
 // wildcards of policies, and what begins a variable ("IAM JSON policy elements",
 // AWS IAM user guide).

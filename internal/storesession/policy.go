@@ -19,30 +19,31 @@ type statement struct {
 }
 
 // OwnPolicy is what a server and its jobs have to do: everything that concerns
-// objects, under the prefix alone.
+// objects, under the prefix alone. Read may be read.
 func (g Grant) OwnPolicy() string {
+	own := g.own()
 	statements := []statement{
-		allow(g.objects(), "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion",
+		allow(own.objects(), "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion",
 			"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
-		{
-			Effect: "Allow", Action: []string{"s3:ListBucket", "s3:ListBucketVersions"}, Resource: g.bucket(),
-			Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": {g.Prefix + "*"}}},
-		},
+		own.list("s3:ListBucket", "s3:ListBucketVersions"),
 	}
 	if g.CreateBucket {
-		statements = append(statements, allow(g.bucket(), "s3:CreateBucket", "s3:PutBucketCors"))
+		statements = append(statements, allow(own.bucket(), "s3:CreateBucket", "s3:PutBucketCors"))
+	}
+	if g.Read != nil {
+		statements = append(statements, allow(g.Read.objects(), "s3:GetObject"), g.Read.list("s3:ListBucket"))
 	}
 	return g.render(statements, "kms:GenerateDataKey", "kms:Decrypt")
 }
 
 // UploadPolicy signs links that write: they can neither read nor copy.
 func (g Grant) UploadPolicy() string {
-	return g.render([]statement{allow(g.objects(), "s3:PutObject")}, "kms:GenerateDataKey", "kms:Decrypt")
+	return g.render([]statement{allow(g.own().objects(), "s3:PutObject")}, "kms:GenerateDataKey", "kms:Decrypt")
 }
 
 // DownloadPolicy signs links that read.
 func (g Grant) DownloadPolicy() string {
-	return g.render([]statement{allow(g.objects(), "s3:GetObject")}, "kms:Decrypt")
+	return g.render([]statement{allow(g.own().objects(), "s3:GetObject")}, "kms:Decrypt")
 }
 
 // render adds what S3 does with the key for whoever holds the session ("Using
@@ -57,8 +58,19 @@ func (g Grant) render(statements []statement, withKey ...string) string {
 	return render(statements...)
 }
 
-func (g Grant) bucket() string  { return "arn:aws:s3:::" + g.Bucket }
-func (g Grant) objects() string { return g.bucket() + "/" + g.Prefix + "*" }
+// own is the place that the grant is about.
+func (g Grant) own() Source { return Source{g.Bucket, g.Prefix} }
+
+func (s Source) bucket() string  { return "arn:aws:s3:::" + s.Bucket }
+func (s Source) objects() string { return s.bucket() + "/" + s.Prefix + "*" }
+
+// list lets the prefix be listed.
+func (s Source) list(actions ...string) statement {
+	return statement{
+		Effect: "Allow", Action: actions, Resource: s.bucket(),
+		Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": {s.Prefix + "*"}}},
+	}
+}
 
 func allow(resource string, actions ...string) statement {
 	return statement{Effect: "Allow", Action: actions, Resource: resource}

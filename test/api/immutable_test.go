@@ -60,6 +60,7 @@ func TestMutable(t *testing.T) {
 		"all policy, removed":                     {base: "own-store.yaml", change: "spec: {threshold: null, suffixRules: null, keepVersions: null, quota: null, history: null, gc: null, multipart: null, transfer: null, access: null, server: null, exposure: null, deletionPolicy: null, suspend: null}"},
 		"how clients and servers reach the store": {base: "minimal.yaml", change: "spec: {storage: {publicEndpoint: 'https://s3.example.org', addressingStyle: VirtualHosted, caSecretRef: {name: ca}, createBucket: true, encryption: {type: SSE-KMS}}}"},
 		"the store's key":                         {base: "minimal.yaml", change: "spec: {storage: {credentialsSecretRef: {name: other}}}"},
+		"a role for the key":                      {base: "minimal.yaml", change: "spec: {storage: {credentialsSecretRef: null, webIdentity: {roleARN: '" + roleARN + "'}}}"},
 		"quota":                                   {base: "minimal.yaml", change: "spec: {quota: 1Gi}"},
 		"suspend":                                 {base: "minimal.yaml", change: "spec: {suspend: true}"},
 	}

@@ -7,6 +7,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+const roleARN = "arn:aws:iam::123456789012:role/lfs"
+
 func TestValidStores(t *testing.T) {
 	cases := map[string]struct{ base, change string }{
 		"every field":                  {base: "store.yaml"},
@@ -20,6 +22,7 @@ func TestValidStores(t *testing.T) {
 		"one host for all":             {base: "store-minimal.yaml", change: "spec: {exposure: {endpoints: [{hostTemplate: 'lfs.example.com:8443'}]}}"},
 		"host that begins with a name": {base: "store-minimal.yaml", change: "spec: {exposure: {endpoints: [{hostTemplate: '{name}-{namespace}.example.com'}]}}"},
 		"empty groups":                 {base: "store-minimal.yaml", change: "spec: {defaults: {}, limits: {}, server: {}, gc: {}}"},
+		"a role":                       {base: "store-minimal.yaml", change: "spec: {credentialsSecretRef: null, webIdentity: {roleARN: '" + roleARN + "', audience: lfs, stsEndpoint: 'https://sts.example.com'}, sessions: {duration: 1h, mode: Required}}"},
 		"limits that meet":             {base: "store-minimal.yaml", change: "spec: {limits: {minThreshold: 1M, maxThreshold: 1000k}}"},
 	}
 	c := newClient(t)
@@ -38,7 +41,12 @@ func TestRefusedStores(t *testing.T) {
 	refusals{
 		"no server namespace":        {base: base, change: "spec: {serverNamespace: null}", want: wantRefused{"spec.serverNamespace", "Required value"}},
 		"server namespace with dots": {base: base, change: "spec: {serverNamespace: a.b}", want: wantRefused{"spec.serverNamespace", "must be the name of a namespace"}},
-		"no credentials":             {base: base, change: "spec: {credentialsSecretRef: null}", want: wantRefused{"spec.credentialsSecretRef", "Required value"}},
+		"no credentials":             {base: base, change: "spec: {credentialsSecretRef: null}", want: wantRefused{"webIdentity", "exactly one of the fields"}},
+		"key and role":               {base: base, change: "spec: {webIdentity: {roleARN: '" + roleARN + "'}}", want: wantRefused{"webIdentity", "exactly one of the fields"}},
+		"a role of nothing":          {base: base, change: "spec: {credentialsSecretRef: null, webIdentity: {}}", want: wantRefused{"spec.webIdentity.roleARN", "Required value"}},
+		"a role without sessions":    {base: base, change: "spec: {credentialsSecretRef: null, webIdentity: {roleARN: '" + roleARN + "'}, sessions: {mode: 'Off'}}", want: wantRefused{"spec.sessions.mode", "there is no key"}},
+		"two roles":                  {base: base, change: "spec: {credentialsSecretRef: null, webIdentity: {roleARN: '" + roleARN + "'}, sessions: {roleARN: '" + roleARN + "'}}", want: wantRefused{"spec.sessions.roleARN", "webIdentity.roleARN is the role"}},
+		"two STS endpoints":          {base: base, change: "spec: {credentialsSecretRef: null, webIdentity: {roleARN: '" + roleARN + "'}, sessions: {endpoint: 'https://sts.example.com'}}", want: wantRefused{"spec.sessions.endpoint", "webIdentity.stsEndpoint makes"}},
 		"endpoint with a path":       {base: base, change: "spec: {endpoint: 'https://s3.example.com/x'}", want: wantRefused{"spec.endpoint", hostOnly}},
 		"name of 64 characters":      {base: base, change: "metadata: {name: " + strings.Repeat("a", 64) + "}", want: wantRefused{"metadata.name", "at most 63 characters"}},
 		"no bucket":                  {base: base, change: "spec: {bucket: null}", want: wantRefused{"bucketTemplate", "exactly one of the fields"}},
@@ -112,9 +120,10 @@ func TestImmutableStores(t *testing.T) {
 func TestMutableStores(t *testing.T) {
 	c := newClient(t)
 	for name, tc := range map[string]struct{ base, change string }{
-		"all of it removed": {"store.yaml", "spec: {publicEndpoint: null, addressingStyle: null, caSecretRef: null, createBuckets: null, allowedBuckets: null, allowedNamespaces: null, defaults: null, limits: null, server: null, exposure: null, readOnly: null, gc: null}"},
-		"the store's key":   {"store-minimal.yaml", "spec: {credentialsSecretRef: {name: other}}"},
-		"stopped":           {"store-minimal.yaml", "spec: {readOnly: true, gc: {suspend: true}}"},
+		"all of it removed":  {"store.yaml", "spec: {publicEndpoint: null, addressingStyle: null, caSecretRef: null, createBuckets: null, allowedBuckets: null, allowedNamespaces: null, defaults: null, limits: null, server: null, exposure: null, readOnly: null, gc: null}"},
+		"the store's key":    {"store-minimal.yaml", "spec: {credentialsSecretRef: {name: other}}"},
+		"a role for the key": {"store-minimal.yaml", "spec: {credentialsSecretRef: null, webIdentity: {roleARN: '" + roleARN + "'}}"},
+		"stopped":            {"store-minimal.yaml", "spec: {readOnly: true, gc: {suspend: true}}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			obj := manifest(t, tc.base)

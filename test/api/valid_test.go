@@ -17,6 +17,7 @@ func TestValidManifests(t *testing.T) {
 		"every field":                   {base: "own-store.yaml"},
 		"an admin's store":              {base: "lfsstore.yaml"},
 		"minimal":                       {base: "minimal.yaml"},
+		"a role instead of a key":       {base: "minimal.yaml", change: "spec: {storage: {credentialsSecretRef: null, webIdentity: {roleARN: 'arn:minio:iam:us-east-1::role/x-y', audience: minio, stsEndpoint: 'http://s3.stores.svc:9000'}}}"},
 		"the default store":             {base: "minimal.yaml", change: "spec: {storage: null, bucket: null}"},
 		"name of 40 characters":         {base: "minimal.yaml", change: "metadata: {name: a234567890123456789012345678901234567890}"},
 		"name without an end":           {base: "minimal.yaml", change: "metadata: {name: null, generateName: models-}"},

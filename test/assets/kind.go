@@ -23,6 +23,8 @@ type kind struct {
 	program, env string
 	// kms: it can encrypt with a key of its environment.
 	kms bool
+	// oidc: it lets a role be assumed by the tokens of an OpenID Connect issuer.
+	oidc bool
 	// start runs it: listen is an address, port 0 for a free one; dir its folder,
 	// empty for a temporary one that goes with it; args are more flags of teststore.
 	start func(s *Store, listen string, args []string) (*process, error)
@@ -30,7 +32,7 @@ type kind struct {
 
 var kinds = map[string]kind{
 	"versitygw": {name: "versitygw", program: "teststore", env: "TEST_STORE_BIN", start: startTeststore},
-	"minio":     {name: "minio", program: "minio", env: "MINIO_BIN", kms: true, start: startMinIO},
+	"minio":     {name: "minio", program: "minio", env: "MINIO_BIN", kms: true, oidc: true, start: startMinIO},
 }
 
 // kindOf this test run: versitygw, unless the environment says otherwise.
@@ -78,6 +80,10 @@ func startMinIO(s *Store, listen string, _ []string) (*process, error) {
 		key := sha256.Sum256([]byte(s.SecretKey)) // the same after a restart
 		env = append(env, "MINIO_KMS_SECRET_KEY="+s.KMSKeyID+":"+base64.StdEncoding.EncodeToString(key[:]))
 	}
+	if s.trusts != nil {
+		env = append(env, "MINIO_IDENTITY_OPENID_CONFIG_URL="+s.trusts.ConfigURL, "MINIO_IDENTITY_OPENID_CLIENT_ID="+s.trusts.Audience,
+			"MINIO_IDENTITY_OPENID_CLIENT_SECRET="+s.SecretKey, "MINIO_IDENTITY_OPENID_ROLE_POLICY=readwrite")
+	}
 	return start(command{
 		// Its port is found here, since it does not tell one that it was given.
 		addr: func() (string, error) { return freePort(listen) },
@@ -87,7 +93,10 @@ func startMinIO(s *Store, listen string, _ []string) (*process, error) {
 		// Its own health endpoints say yes before it takes buckets.
 		ready: func(addr string) bool {
 			status, err := s.createBucket(context.Background(), "http://"+addr, "made-to-see-whether-it-answers")
-			return err == nil && (status == http.StatusOK || status == http.StatusConflict)
+			if err != nil || status != http.StatusOK && status != http.StatusConflict {
+				return false
+			}
+			return s.trusts == nil || s.takesToken("http://"+addr) // it reads its policies a little later
 		},
 	})
 }

@@ -3,9 +3,12 @@ package assets
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +22,10 @@ type Store struct {
 	SecretKey string
 	Region    string
 
+	// RoleARN may be assumed by tokens of the issuer that the store trusts, and may do
+	// everything; empty where it trusts none.
+	RoleARN string
+
 	// KMSKeyID is the one key of the store's KMS, empty where it has none.
 	KMSKeyID string
 
@@ -26,6 +33,7 @@ type Store struct {
 	bin    string
 	dir    string // empty: a temporary one
 	args   []string
+	trusts *Trust
 	shared bool
 	mu     sync.Mutex // guards proc
 	proc   *process
@@ -48,6 +56,42 @@ func StartStoreWithKMS(t testing.TB) *Store {
 	s := newStore(t)
 	if s.kind.kms {
 		s.KMSKeyID = "key-of-the-tests"
+	}
+	return s.startOwn(t)
+}
+
+// Trust is an OpenID Connect issuer whose tokens a store takes.
+type Trust struct {
+	// ConfigURL of the discovery document; http will do.
+	ConfigURL string
+	// Audience that tokens must have.
+	Audience string
+	// Token with it: the store is up when it takes that.
+	Token string
+}
+
+// takesToken is true once the role can be assumed.
+func (s *Store) takesToken(endpoint string) bool {
+	form := url.Values{
+		"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"}, "RoleArn": {s.RoleARN}, "RoleSessionName": {"test"}, "WebIdentityToken": {s.trusts.Token},
+	}
+	resp, err := http.PostForm(endpoint, form)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// StartStoreTrusting is StartStore with a role that tokens of an issuer may assume,
+// where the kind of store has such a thing: see RoleARN.
+func StartStoreTrusting(t testing.TB, trust Trust) *Store {
+	t.Helper()
+	s := newStore(t)
+	if s.kind.oidc {
+		// As MinIO makes it of the client ID; there is one role for each issuer.
+		id := sha1.Sum([]byte(trust.Audience))
+		s.trusts, s.RoleARN = &trust, fmt.Sprintf("arn:minio:iam:%s::role/%s", s.Region, base64.RawURLEncoding.EncodeToString(id[:]))
 	}
 	return s.startOwn(t)
 }

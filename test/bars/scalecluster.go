@@ -169,7 +169,7 @@ func (c *scaleCluster) repositories(ctx context.Context, n int) error {
 		ObjectMeta: metav1.ObjectMeta{Name: scaleStore},
 		Spec: v1alpha1.LFSStoreSpec{
 			Endpoint: "http://store.example:9000", ServerNamespace: scaleServers, Bucket: "bucket",
-			CredentialsSecretRef: v1alpha1.LocalReference{Name: "store-credentials"},
+			CredentialsSecretRef: &v1alpha1.LocalReference{Name: "store-credentials"},
 			AllowedNamespaces:    &v1alpha1.AllowedNamespaces{From: v1alpha1.NamespacesAll},
 		},
 	}

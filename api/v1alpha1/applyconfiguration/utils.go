@@ -130,6 +130,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.StoreSessionsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Usage"):
 		return &apiv1alpha1.UsageApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebIdentity"):
+		return &apiv1alpha1.WebIdentityApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WrongObject"):
 		return &apiv1alpha1.WrongObjectApplyConfiguration{}
 

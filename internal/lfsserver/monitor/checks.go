@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
@@ -118,8 +119,12 @@ func explain(t *Target, err error) *Problem {
 			s.Endpoint, s.Encryption, objectstore.Cause(err))}
 	case errors.Is(err, objectstore.ErrDenied) && s.Sessions != nil:
 		return &Problem{serverstatus.ReasonCredentialsRefused, fmt.Sprintf(
-			"The store at %s refuses the session that it made for prefix %q of bucket %q (%s). Check that the key of Secret %q may list, read, write and delete there, and has not been taken away.",
-			s.Endpoint, s.Prefix, s.Bucket, objectstore.Cause(err), s.CredentialsName)}
+			"The store at %s refuses the session that it made for prefix %q of bucket %q (%s). Check that %s may list, read, write and delete there, and has not been taken away.",
+			s.Endpoint, s.Prefix, s.Bucket, objectstore.Cause(err), sessionsOf(s))}
+	case errors.Is(err, objectstore.ErrDenied) && s.WebIdentity != nil:
+		return &Problem{serverstatus.ReasonCredentialsRefused, fmt.Sprintf(
+			"The store at %s refuses the session of role %s (%s). Check that the role may list, read, write and delete in bucket %q, under prefix %q.",
+			s.Endpoint, s.WebIdentity.RoleARN, objectstore.Cause(err), s.Bucket, s.Prefix)}
 	case errors.Is(err, objectstore.ErrDenied):
 		return &Problem{serverstatus.ReasonCredentialsRefused, fmt.Sprintf(
 			"The store at %s refuses the credentials of Secret %q (%s). Check its keys, and that they may list, read, write and delete in bucket %q.",
@@ -128,4 +133,26 @@ func explain(t *Target, err error) *Problem {
 	return &Problem{serverstatus.ReasonStoreUnreachable, fmt.Sprintf(
 		"The store at %s cannot be used: %s. Check the endpoint, and that network policies let the server reach it.",
 		s.Endpoint, objectstore.Cause(err))}
+}
+
+// sessionsOf is what the issuer makes sessions of.
+func sessionsOf(s serverconfig.Storage) string {
+	if s.CredentialsName == "" {
+		return "the store's role"
+	}
+	return fmt.Sprintf("the key of Secret %q", s.CredentialsName)
+}
+
+// NoWebIdentity says why the role could not be assumed: refused by who makes the
+// sessions, or something on the way there.
+func NoWebIdentity(s serverconfig.Storage, refused bool, cause string) *Problem {
+	w := s.WebIdentity
+	if !refused {
+		return &Problem{serverstatus.ReasonSessionMissing, fmt.Sprintf(
+			"No session with the store at %s: %s. Check webIdentity.stsEndpoint (%s), and that network policies let pods reach it.", s.Endpoint, cause, w.STS)}
+	}
+	return &Problem{serverstatus.ReasonWebIdentityRefused, fmt.Sprintf(
+		"%s does not let ServiceAccount %s assume role %s: %s. Let the role's trust policy admit the subject system:serviceaccount:%s with audience %s, "+
+			"and make the issuer of the cluster's tokens known there as an OpenID Connect provider.",
+		w.STS, w.ServiceAccount, w.RoleARN, cause, strings.Replace(w.ServiceAccount, "/", ":", 1), w.Audience)}
 }

@@ -1,24 +1,15 @@
 package sessions
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
-	"net/http"
-	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
-	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/storesession"
 )
 
@@ -26,9 +17,6 @@ import (
 // them, and for new ones when half of their life is over. While the issuer is away
 // the old ones go on working, to their end. Safe for concurrent use.
 type Holder struct {
-	// TokenFile holds the token of the server's own ServiceAccount. It is read
-	// anew each time, since it rotates.
-	TokenFile string
 	// MaxLife, where set, is what a session counts for at most: shorter ones than
 	// the store makes.
 	MaxLife time.Duration
@@ -39,10 +27,17 @@ type Holder struct {
 
 	keys  atomic.Pointer[objectstore.Keys]
 	wake  chan struct{}
-	http  *http.Client
 	mu    sync.Mutex // guards what follows
-	from  *serverconfig.Sessions
+	from  Source
 	state State
+}
+
+// Source gives sessions. Implementations are safe for concurrent use.
+type Source interface {
+	// Ask for three sessions with one prefix. Errors hold no secret.
+	Ask(ctx context.Context) (*storesession.Answer, error)
+	// Name differs for sources that are asked for something else.
+	Name() string
 }
 
 // State of the sessions.
@@ -52,15 +47,13 @@ type State struct {
 	// Failing since when, and why, no new ones could be got; zero while they can.
 	Failing time.Time
 	Error   string
+	// Refused is true where the store itself does not give any.
+	Refused bool
 }
 
 // NewHolder makes one that holds nothing yet. See Use and Run.
-func NewHolder(tokenFile string, maxLife time.Duration, now func() time.Time, log *slog.Logger, arrived func()) *Holder {
-	h := &Holder{TokenFile: tokenFile, MaxLife: maxLife, Now: now, Log: log, Arrived: arrived, wake: make(chan struct{}, 1)}
-	h.http = &http.Client{Timeout: 3 * askWithin, Transport: &http.Transport{
-		DialContext:       (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		DisableKeepAlives: true, // twice a day
-	}}
+func NewHolder(maxLife time.Duration, now func() time.Time, log *slog.Logger, arrived func()) *Holder {
+	h := &Holder{MaxLife: maxLife, Now: now, Log: log, Arrived: arrived, wake: make(chan struct{}, 1)}
 	h.keys.Store(&objectstore.Keys{})
 	return h
 }
@@ -70,10 +63,12 @@ func NewHolder(tokenFile string, maxLife time.Duration, now func() time.Time, lo
 func (h *Holder) Keys() *objectstore.Keys { return h.keys.Load() }
 
 // Use says where sessions come from. Those in force stay until new ones are there.
-func (h *Holder) Use(from *serverconfig.Sessions) {
+func (h *Holder) Use(from Source) {
 	h.mu.Lock()
-	changed := h.from == nil || *h.from != *from
-	h.from = from
+	changed := h.from == nil || h.from.Name() != from.Name()
+	if changed {
+		h.from = from
+	}
 	h.mu.Unlock()
 	if changed {
 		select {
@@ -136,9 +131,9 @@ func (h *Holder) wait(ctx context.Context, d time.Duration) bool {
 }
 
 // renew returns how long the new sessions live.
-func (h *Holder) renew(ctx context.Context, from *serverconfig.Sessions) (time.Duration, error) {
+func (h *Holder) renew(ctx context.Context, from Source) (time.Duration, error) {
 	asked := h.Now() // before the answer, so that we are never late
-	answer, err := h.ask(ctx, from)
+	answer, err := from.Ask(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil {
@@ -148,7 +143,7 @@ func (h *Holder) renew(ctx context.Context, from *serverconfig.Sessions) (time.D
 		if h.state.Failing.IsZero() {
 			h.state.Failing = asked
 		}
-		h.state.Error = err.Error()
+		h.state.Error, h.state.Refused = err.Error(), errors.Is(err, ErrRefused)
 		return 0, err
 	}
 	life := time.Duration(answer.ExpiresIn) * time.Second
@@ -158,7 +153,7 @@ func (h *Holder) renew(ctx context.Context, from *serverconfig.Sessions) (time.D
 	first := h.state.EndsAt.Before(asked)
 	h.state = State{EndsAt: asked.Add(life)}
 	h.keys.Store(&objectstore.Keys{
-		Own: credentialsOf(answer.Own), Upload: credentialsOf(answer.Upload), Download: credentialsOf(answer.Download),
+		Own: CredentialsOf(answer.Own), Upload: CredentialsOf(answer.Upload), Download: CredentialsOf(answer.Download),
 		EndsAt: h.state.EndsAt,
 	})
 	h.Log.Info("session with the store", "endsAt", h.state.EndsAt)
@@ -168,43 +163,7 @@ func (h *Holder) renew(ctx context.Context, from *serverconfig.Sessions) (time.D
 	return life, nil
 }
 
-func credentialsOf(s storesession.Session) objectstore.Credentials {
+// CredentialsOf a session.
+func CredentialsOf(s storesession.Session) objectstore.Credentials {
 	return objectstore.Credentials{AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken}
-}
-
-// maxAnswer bounds an answer in bytes; three session tokens have some thousand.
-const maxAnswer = 256 << 10
-
-// ask asks the issuer once.
-func (h *Holder) ask(ctx context.Context, from *serverconfig.Sessions) (*storesession.Answer, error) {
-	token, err := os.ReadFile(h.TokenFile)
-	if err != nil {
-		return nil, errors.New("the server's own ServiceAccount token is not mounted (yet)")
-	}
-	body, err := json.Marshal(storesession.Request{Grant: from.Grant})
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, from.URL+storesession.Path, bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("the address of the session issuer: %s", objectstore.PlainCause(err))
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := h.http.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("the session issuer cannot be reached: %s", objectstore.PlainCause(err))
-	}
-	defer resp.Body.Close()
-	in := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer))
-	if resp.StatusCode != http.StatusOK {
-		var p storesession.Problem
-		_ = in.Decode(&p)
-		return nil, fmt.Errorf("the session issuer answers %d: %s", resp.StatusCode, p.Message)
-	}
-	answer := &storesession.Answer{}
-	if err := in.Decode(answer); err != nil || answer.ExpiresIn <= 0 || answer.Own.AccessKeyID == "" {
-		return nil, errors.New("the session issuer's answer holds no session")
-	}
-	return answer, nil
 }

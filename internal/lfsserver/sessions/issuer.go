@@ -29,7 +29,8 @@ type Issuer struct {
 	Store string
 	// GrantKey verifies them.
 	GrantKey ed25519.PublicKey
-	// Key returns the store's key as it is mounted now; false while it is not.
+	// Key returns the store's key as it is mounted now; false while it is not. Where STS
+	// has a Token there is none.
 	Key func() (objectstore.Credentials, bool)
 	STS *STS
 	// Reviewer says who asks.
@@ -141,23 +142,14 @@ func (i *Issuer) issue(w http.ResponseWriter, r *http.Request) (answer storesess
 
 // assume makes the three sessions of a grant.
 func (i *Issuer) assume(ctx context.Context, grant storesession.Grant) (storesession.Answer, error) {
-	var answer storesession.Answer
 	key, ok := i.Key()
 	if !ok {
-		return answer, errNoKey
+		return storesession.Answer{}, errNoKey
 	}
 	name := sessionName(grant.ServiceAccount)
-	for policy, into := range map[string]*storesession.Session{
-		grant.OwnPolicy(): &answer.Own, grant.UploadPolicy(): &answer.Upload, grant.DownloadPolicy(): &answer.Download,
-	} {
-		s, err := i.STS.Assume(ctx, key, name, policy)
-		if err != nil {
-			return answer, err
-		}
-		*into = s.Session
-		if left := int64(s.Left / time.Second); answer.ExpiresIn == 0 || left < answer.ExpiresIn {
-			answer.ExpiresIn = left
-		}
+	answer, err := three(grant, func(policy string) (Session, error) { return i.STS.Assume(ctx, key, name, policy) })
+	if err != nil {
+		return answer, err
 	}
 	i.ready.Store(true)
 	return answer, nil

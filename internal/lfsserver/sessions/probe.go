@@ -63,7 +63,7 @@ func (p *probe) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		bucket, err := p.open(credentialsOf(s.Session))
+		bucket, err := p.open(CredentialsOf(s.Session))
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // STS asks a store for sessions (AWS Security Token Service API reference,
-// "AssumeRole"). Safe for concurrent use.
+// "AssumeRole" and "AssumeRoleWithWebIdentity"). Safe for concurrent use.
 type STS struct {
 	// Endpoint is http(s)://host[:port].
 	Endpoint string
@@ -24,6 +25,9 @@ type STS struct {
 	Region string
 	// RoleARN to assume; empty where the store knows no roles.
 	RoleARN string
+	// Token, where set, is a token of the pod's ServiceAccount, by which the role is
+	// assumed instead of by a key.
+	Token func() (string, error)
 	// Duration that is asked for. Where the store makes none as long, the longest
 	// that it makes is found by trying.
 	Duration time.Duration
@@ -51,8 +55,9 @@ const (
 // roles of AWS have a limit between 1 and 12 hours.
 var shorter = []time.Duration{12 * time.Hour, 8 * time.Hour, 4 * time.Hour, 2 * time.Hour, time.Hour, MinDuration}
 
-// Assume makes a session of the key that can do no more than the policy says.
-// name shows in the store's own audit log. Errors hold no secret.
+// Assume makes a session of the key, or by the Token, that can do no more than the
+// policy says; empty: all that the key or the role may. name shows in the store's own
+// audit log, where a Token does not name itself there. Errors hold no secret.
 func (s *STS) Assume(ctx context.Context, key objectstore.Credentials, name, policy string) (Session, error) {
 	want := s.Duration
 	if g := time.Duration(s.granted.Load()); g > 0 && g < want {
@@ -66,7 +71,7 @@ func (s *STS) Assume(ctx context.Context, key objectstore.Credentials, name, pol
 		}
 		next := nextShorter(want)
 		if !tooLong(err) || next == 0 {
-			return got, fmt.Errorf("AssumeRole at %s: %w", s.Endpoint, plain(err))
+			return got, fmt.Errorf("%s: %w", s.call(), plain(err))
 		}
 		want = next
 	}
@@ -82,19 +87,19 @@ func nextShorter(than time.Duration) time.Duration {
 	return 0
 }
 
+// call names what is asked for.
+func (s *STS) call() string {
+	if s.Token != nil {
+		return fmt.Sprintf("AssumeRoleWithWebIdentity of %s at %s", s.RoleARN, s.Endpoint)
+	}
+	return "AssumeRole at " + s.Endpoint
+}
+
 func (s *STS) assume(ctx context.Context, key objectstore.Credentials, name, policy string, d time.Duration) (Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	dated := &dated{next: s.Transport, at: time.Now()}
-	role := credentials.STSAssumeRole{
-		Client: &http.Client{Transport: dated}, STSEndpoint: s.Endpoint,
-		Options: credentials.STSAssumeRoleOptions{
-			AccessKey: key.AccessKeyID, SecretKey: key.SecretAccessKey, SessionToken: key.SessionToken,
-			Policy: policy, Location: s.Region, DurationSeconds: int(d / time.Second),
-			RoleARN: s.RoleARN, RoleSessionName: name,
-		},
-	}
-	v, err := role.RetrieveWithCredContext(&credentials.CredContext{Context: ctx})
+	v, err := s.provider(dated, key, name, policy, int(d/time.Second)).RetrieveWithCredContext(&credentials.CredContext{Context: ctx})
 	switch {
 	case err != nil:
 		return Session{}, err
@@ -105,6 +110,29 @@ func (s *STS) assume(ctx context.Context, key objectstore.Credentials, name, pol
 		Session: storesession.Session{AccessKeyID: v.AccessKeyID, SecretAccessKey: v.SecretAccessKey, SessionToken: v.SessionToken},
 		Left:    v.Expiration.Sub(dated.at),
 	}, nil
+}
+
+// provider makes one session.
+func (s *STS) provider(through http.RoundTripper, key objectstore.Credentials, name, policy string, seconds int) credentials.Provider {
+	// A token must go nowhere else.
+	client := &http.Client{Transport: through, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if s.Token == nil {
+		return &credentials.STSAssumeRole{
+			Client: client, STSEndpoint: s.Endpoint,
+			Options: credentials.STSAssumeRoleOptions{
+				AccessKey: key.AccessKeyID, SecretKey: key.SecretAccessKey, SessionToken: key.SessionToken,
+				Policy: policy, Location: s.Region, DurationSeconds: seconds,
+				RoleARN: s.RoleARN, RoleSessionName: name,
+			},
+		}
+	}
+	return &credentials.STSWebIdentity{
+		Client: client, STSEndpoint: s.Endpoint, RoleARN: s.RoleARN, Policy: policy,
+		GetWebIDTokenExpiry: func() (*credentials.WebIdentityToken, error) {
+			token, err := s.Token()
+			return &credentials.WebIdentityToken{Token: token, Expiry: seconds}, err
+		},
+	}
 }
 
 // dated notes the store's clock: by it, and no other, the session ends.
@@ -141,8 +169,22 @@ func plain(err error) error {
 	if !errors.As(err, &refused) {
 		return errors.New(objectstore.PlainCause(err))
 	}
-	return fmt.Errorf("%w: %s: %s", ErrRefused, refused.STSError.Code, objectstore.PlainCause(err))
+	code, said := refused.STSError.Code, objectstore.PlainCause(errors.New(aToken.ReplaceAllString(err.Error(), "(token)")))
+	if passing[code] {
+		return fmt.Errorf("%s: %s", code, said)
+	}
+	return fmt.Errorf("%w: %s: %s", ErrRefused, code, said)
 }
+
+// aToken is what begins like a JSON Web Token: a store might repeat what it was sent.
+var aToken = regexp.MustCompile(`eyJ[A-Za-z0-9_.=-]+`)
 
 // ErrRefused: the store has answered, and gives no session.
 var ErrRefused = errors.New("the store refuses")
+
+// passing are answers that say nothing of who asks (AWS Security Token Service API
+// reference, "Common Error Types" and "AssumeRoleWithWebIdentity").
+var passing = map[string]bool{
+	"": true, "InternalError": true, "InternalFailure": true, "ServiceUnavailable": true, "Throttling": true, "ThrottlingException": true,
+	"IDPCommunicationError": true, "STSNotInitialized": true, "UpstreamError": true,
+}

@@ -745,6 +745,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sessions
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreSessions
+    - name: webIdentity
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.WebIdentity
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.LFSStoreStatus
   map:
     fields:
@@ -911,6 +914,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: region
       type:
         scalar: string
+    - name: webIdentity
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.WebIdentity
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreCapabilities
   map:
     fields:
@@ -1122,6 +1128,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: size
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.WebIdentity
+  map:
+    fields:
+    - name: audience
+      type:
+        scalar: string
+    - name: roleARN
+      type:
+        scalar: string
+    - name: stsEndpoint
+      type:
+        scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.WrongObject
   map:
     fields:

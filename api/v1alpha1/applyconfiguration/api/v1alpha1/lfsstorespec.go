@@ -25,8 +25,12 @@ type LFSStoreSpecApplyConfiguration struct {
 	ServerNamespace *string `json:"serverNamespace,omitempty"`
 	// credentialsSecretRef names the Secret with the key of the store in
 	// serverNamespace: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the BucketInfo
-	// of COSI.
+	// of COSI. Excludes webIdentity.
 	CredentialsSecretRef *LocalReferenceApplyConfiguration `json:"credentialsSecretRef,omitempty"`
+	// webIdentity is a role of the store that the issuer of its sessions assumes by the
+	// token of its ServiceAccount, lfs-sessions-{name} in serverNamespace: no key lies
+	// anywhere, and every server holds a session. Excludes credentialsSecretRef.
+	WebIdentity *WebIdentityApplyConfiguration `json:"webIdentity,omitempty"`
 	// caSecretRef names a Secret in serverNamespace whose ca.crt verifies the
 	// store's certificate.
 	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
@@ -120,6 +124,14 @@ func (b *LFSStoreSpecApplyConfiguration) WithServerNamespace(value string) *LFSS
 // If called multiple times, the CredentialsSecretRef field is set to the value of the last call.
 func (b *LFSStoreSpecApplyConfiguration) WithCredentialsSecretRef(value *LocalReferenceApplyConfiguration) *LFSStoreSpecApplyConfiguration {
 	b.CredentialsSecretRef = value
+	return b
+}
+
+// WithWebIdentity sets the WebIdentity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WebIdentity field is set to the value of the last call.
+func (b *LFSStoreSpecApplyConfiguration) WithWebIdentity(value *WebIdentityApplyConfiguration) *LFSStoreSpecApplyConfiguration {
+	b.WebIdentity = value
 	return b
 }
 

@@ -21,7 +21,12 @@ type StorageApplyConfiguration struct {
 	AddressingStyle *apiv1alpha1.AddressingStyle `json:"addressingStyle,omitempty"`
 	// credentialsSecretRef names the Secret with the key of the store:
 	// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the BucketInfo of COSI.
+	// Excludes webIdentity.
 	CredentialsSecretRef *LocalReferenceApplyConfiguration `json:"credentialsSecretRef,omitempty"`
+	// webIdentity is a role of the store that server and jobs assume by the token of
+	// their ServiceAccount, {name}-lfs: no key lies anywhere. Excludes
+	// credentialsSecretRef.
+	WebIdentity *WebIdentityApplyConfiguration `json:"webIdentity,omitempty"`
 	// caSecretRef names a Secret whose ca.crt verifies the store's certificate.
 	CASecretRef *LocalReferenceApplyConfiguration `json:"caSecretRef,omitempty"`
 	// createBucket makes the bucket when it does not exist.
@@ -74,6 +79,14 @@ func (b *StorageApplyConfiguration) WithAddressingStyle(value apiv1alpha1.Addres
 // If called multiple times, the CredentialsSecretRef field is set to the value of the last call.
 func (b *StorageApplyConfiguration) WithCredentialsSecretRef(value *LocalReferenceApplyConfiguration) *StorageApplyConfiguration {
 	b.CredentialsSecretRef = value
+	return b
+}
+
+// WithWebIdentity sets the WebIdentity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WebIdentity field is set to the value of the last call.
+func (b *StorageApplyConfiguration) WithWebIdentity(value *WebIdentityApplyConfiguration) *StorageApplyConfiguration {
+	b.WebIdentity = value
 	return b
 }
 
