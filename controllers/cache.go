@@ -8,8 +8,10 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -64,6 +66,8 @@ func indexByRepository(ctx context.Context, indexer client.FieldIndexer, kind sc
 		o = &corev1.Pod{}
 	case jobKind:
 		o = &batchv1.Job{}
+	case desired.HTTPRouteKind:
+		o = &httpRoute{}
 	default:
 		partial := &metav1.PartialObjectMetadata{}
 		partial.SetGroupVersionKind(kind)
@@ -113,36 +117,55 @@ func stripJob(o any) (any, error) {
 	return o, nil
 }
 
-// metadataReader reads metadata from the cache. That of Deployments, which are
-// cached whole for their status, is taken from there instead of a second informer.
+// metadataReader reads metadata from the cache. That of Deployments and HTTPRoutes,
+// which are cached for their status, is taken from there instead of a second informer.
 type metadataReader struct{ client.Reader }
 
 // Get reads the metadata of one object.
 func (m metadataReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 	partial, ok := o.(*metav1.PartialObjectMetadata)
-	if !ok || partial.Kind != deploymentKind.Kind {
+	if !ok {
 		return m.Reader.Get(ctx, key, o, opts...)
 	}
-	d := &appsv1.Deployment{}
-	if err := m.Reader.Get(ctx, key, d, opts...); err != nil {
+	var whole client.Object
+	switch partial.Kind {
+	case deploymentKind.Kind:
+		whole = &appsv1.Deployment{}
+	case desired.HTTPRouteKind.Kind:
+		whole = &httpRoute{}
+	default:
+		return m.Reader.Get(ctx, key, o, opts...)
+	}
+	if err := m.Reader.Get(ctx, key, whole, opts...); err != nil {
 		return err
 	}
-	partial.ObjectMeta = d.ObjectMeta
+	partial.ObjectMeta = meta.AsPartialObjectMetadata(whole).ObjectMeta
 	return nil
 }
 
 // List reads the metadata of many objects.
 func (m metadataReader) List(ctx context.Context, o client.ObjectList, opts ...client.ListOption) error {
 	partial, ok := o.(*metav1.PartialObjectMetadataList)
-	if !ok || partial.Kind != deploymentKind.Kind+"List" {
+	if !ok {
 		return m.Reader.List(ctx, o, opts...)
 	}
-	var list appsv1.DeploymentList
-	if err := m.Reader.List(ctx, &list, opts...); err != nil {
+	var whole client.ObjectList
+	switch partial.Kind {
+	case deploymentKind.Kind + "List":
+		whole = &appsv1.DeploymentList{}
+	case desired.HTTPRouteKind.Kind + "List":
+		whole = &httpRouteList{}
+	default:
+		return m.Reader.List(ctx, o, opts...)
+	}
+	if err := m.Reader.List(ctx, whole, opts...); err != nil {
 		return err
 	}
-	for i := range list.Items {
-		partial.Items = append(partial.Items, metav1.PartialObjectMetadata{ObjectMeta: list.Items[i].ObjectMeta})
-	}
-	return nil
+	return meta.EachListItem(whole, func(item runtime.Object) error {
+		o, err := meta.Accessor(item)
+		if err == nil {
+			partial.Items = append(partial.Items, *meta.AsPartialObjectMetadata(o))
+		}
+		return err
+	})
 }

@@ -27,7 +27,7 @@ func TestRoutes(t *testing.T) {
 		}
 	})
 	w.ready("models")
-	repo := w.wait("models", v1alpha1.ConditionExposed, metav1.ConditionTrue, v1alpha1.ReasonRoutesMade)
+	repo := w.wait("models", v1alpha1.ConditionExposed, metav1.ConditionUnknown, v1alpha1.ReasonRoutePending)
 	if url := repo.Status.Endpoints[0].URL; url != "https://lfs.example.com/"+w.ns+"/models.git/info/lfs" {
 		t.Errorf("the first endpoint is %s", url)
 	}
@@ -50,7 +50,9 @@ func TestRoutes(t *testing.T) {
 			return ""
 		})
 	}
-	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.Exposure.HTTPRoute, r.Spec.Exposure.Ingress = nil, nil })
+	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.Exposure.HTTPRoute = nil })
+	w.wait("models", v1alpha1.ConditionExposed, metav1.ConditionTrue, v1alpha1.ReasonRoutesMade)
+	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.Exposure.Ingress = nil })
 	for _, o := range []client.Object{route, ingress} {
 		w.eventually("a route that is not wanted goes", func() string {
 			if err := w.exists(w.ns, o); !apierrors.IsNotFound(err) {

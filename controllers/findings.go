@@ -7,6 +7,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
@@ -232,8 +233,15 @@ func exposed(p *pass) *verdict {
 			"the cluster knows no HTTPRoutes: install the CRDs of the Gateway API (standard channel, 1.2 or later) and a controller for them, or ask for an Ingress")
 	}
 	at := p.in.Server()
-	return yes(v1alpha1.ReasonRoutesMade, fmt.Sprintf("%s in namespace %s routes %s to the server; what its controller makes of it, its own status says",
-		strings.Join(e.Kinds(desired.ServerName(at.Base)), " and "), at.Namespace, strings.Join(e.Hosts, ", ")))
+	made := fmt.Sprintf("%s in namespace %s routes %s to the server", strings.Join(e.Kinds(desired.ServerName(at.Base)), " and "), at.Namespace, strings.Join(e.Hosts, ", "))
+	if e.HTTPRoute == nil {
+		return yes(v1alpha1.ReasonRoutesMade, made)
+	}
+	v := routeTaken(p)
+	if v.status == metav1.ConditionTrue {
+		v.message = made + "; " + v.message
+	}
+	return v
 }
 
 // lastLine is where programs say why they end.

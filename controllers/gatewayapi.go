@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -36,9 +35,7 @@ func newGatewayAPI(mgr ctrl.Manager, c controller.Controller) *gatewayAPI {
 	return &gatewayAPI{
 		mapper: mgr.GetRESTMapper(), indexer: mgr.GetFieldIndexer(),
 		watch: func() error {
-			route := &metav1.PartialObjectMetadata{}
-			route.SetGroupVersionKind(desired.HTTPRouteKind)
-			return c.Watch(source.Kind[client.Object](mgr.GetCache(), route, handler.EnqueueRequestsFromMapFunc(repositoryOf)))
+			return c.Watch(source.Kind[client.Object](mgr.GetCache(), &httpRoute{}, handler.EnqueueRequestsFromMapFunc(repositoryOf)))
 		},
 	}
 }

@@ -39,6 +39,7 @@ type pass struct {
 	deployment *appsv1.Deployment
 	pods       []corev1.Pod
 	jobs       []batchv1.Job
+	route      *httpRoute
 	server     serverView
 	// observed is true when the steps that look at children have run.
 	observed bool

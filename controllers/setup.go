@@ -52,6 +52,7 @@ type Options struct {
 // Setup adds the controller of LFSRepositories to a manager made with
 // CacheOptions.
 func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
+	addHTTPRoutes(mgr.GetScheme())
 	changed := make(chan event.TypedGenericEvent[types.NamespacedName], 1024)
 	poller := poll.New(func(key types.NamespacedName) {
 		changed <- event.TypedGenericEvent[types.NamespacedName]{Object: key}

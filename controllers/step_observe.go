@@ -13,7 +13,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/desired"
 )
 
-// observe reads Deployment, pods and Jobs from the cache.
+// observe reads Deployment, HTTPRoute, pods and Jobs from the cache.
 func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
 	deployment, err := r.ownDeployment(ctx, p)
 	if err != nil {
@@ -21,6 +21,9 @@ func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
 	}
 	at := p.in.Server()
 	p.deployment = deployment
+	if p.route, err = r.ownRoute(ctx, p); err != nil {
+		return err
+	}
 	p.pods, p.jobs, p.observed = nil, nil, true
 	for _, namespace := range p.namespaces() {
 		mine := []client.ListOption{client.InNamespace(namespace), p.mine()}
@@ -53,6 +56,21 @@ func (r *LFSRepositoryReconciler) ownDeployment(ctx context.Context, p *pass) (*
 		return nil, client.IgnoreNotFound(err)
 	}
 	return deployment, nil
+}
+
+// ownRoute is the repository's HTTPRoute, as the cache shows it; nil where there is
+// none, or none is asked for.
+func (r *LFSRepositoryReconciler) ownRoute(ctx context.Context, p *pass) (*httpRoute, error) {
+	if !p.in.GatewayAPI || p.in.Exposure().HTTPRoute == nil {
+		return nil, nil
+	}
+	route := &httpRoute{}
+	at := p.in.Server()
+	err := r.Get(ctx, client.ObjectKey{Namespace: at.Namespace, Name: desired.ServerName(at.Base)}, route)
+	if err != nil || !r.Applier.Owns(p.live, route) {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return route, nil
 }
 
 // serverPods are the pods of the Deployment that are not on their way out.

@@ -39,8 +39,9 @@ const (
 	// ConditionAdopted: the objects of spec.adoptFrom are proven and in their place.
 	// Absent without it.
 	ConditionAdopted = "Adopted"
-	// ConditionExposed: the HTTPRoute and the Ingress that are asked for are made.
-	// Absent where none is.
+	// ConditionExposed: the HTTPRoute and the Ingress that are asked for are made, and
+	// the controllers of its Gateways have accepted the HTTPRoute. Absent where
+	// neither is asked for.
 	ConditionExposed = "Exposed"
 	// ConditionFieldsSupported: False when the spec asks for what this version
 	// of the operator does not do yet; the message lists the fields.
@@ -79,8 +80,17 @@ const (
 	// ReasonForgedWrites and ReasonOnlySignedWrites are of WritesAuthentic.
 	ReasonForgedWrites     = "ForgedWrites"
 	ReasonOnlySignedWrites = "OnlySignedWrites"
-	// ReasonRoutesMade: HTTPRoute and Ingress are as asked for.
+	// ReasonRoutesMade: the Ingress is as asked for. What becomes of one, Kubernetes
+	// has no field for.
 	ReasonRoutesMade = "RoutesMade"
+	// ReasonRouteAccepted: every Gateway of the HTTPRoute has accepted it.
+	ReasonRouteAccepted = "RouteAccepted"
+	// ReasonRoutePending: a Gateway of the HTTPRoute has not said anything of it yet.
+	ReasonRoutePending = "RoutePending"
+	// ReasonRouteNotAccepted: a Gateway does not accept the HTTPRoute.
+	ReasonRouteNotAccepted = "RouteNotAccepted"
+	// ReasonRouteRefsNotResolved: a Gateway does not find what the HTTPRoute names.
+	ReasonRouteRefsNotResolved = "RouteRefsNotResolved"
 	// ReasonGatewayAPIMissing: the cluster knows no HTTPRoutes.
 	ReasonGatewayAPIMissing = "GatewayAPIMissing"
 	// ReasonHostMissing: no endpoint has a host by which requests could be routed.

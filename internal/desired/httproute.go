@@ -11,6 +11,9 @@ import (
 // are set here are those of the standard channel since version 1.2.
 var HTTPRouteKind = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"}
 
+// GatewayKind is what an HTTPRoute attaches to, of the same group.
+const GatewayKind = "Gateway"
+
 // httpRouteApplyConfiguration holds the fields of an HTTPRoute that we own.
 type httpRouteApplyConfiguration struct {
 	metav1.TypeMeta                        `json:",inline"`
@@ -86,7 +89,7 @@ func httpRoute(in Inputs) *httpRouteApplyConfiguration {
 	route.ObjectMetaApplyConfiguration.WithOwnerReferences(in.owners(at)...)
 	for _, ref := range e.HTTPRoute.ParentRefs {
 		route.Spec.ParentRefs = append(route.Spec.ParentRefs, parentReference{
-			Group: HTTPRouteKind.Group, Kind: "Gateway", Namespace: ref.Namespace, Name: ref.Name, SectionName: ref.SectionName,
+			Group: HTTPRouteKind.Group, Kind: GatewayKind, Namespace: ref.Namespace, Name: ref.Name, SectionName: ref.SectionName,
 		})
 	}
 	return route
