@@ -56,8 +56,8 @@ bars-gc: ## Measure garbage collection: model, mutants, schedules, scale, chaos 
 	@hack/bars-gc.sh $(PARTS)
 
 .PHONY: bars-stores
-bars-stores: ## Measure what keeps tenants apart: permissions, credentials, adoption, deletion (about 20 minutes).
-	@hack/bars-stores.sh
+bars-stores: ## Measure what keeps tenants apart: permissions, credentials, adoption, deletion (about 20 minutes; PARTS="breaches adopt").
+	@hack/bars-stores.sh $(PARTS)
 
 .PHONY: bars-scale
 bars-scale: ## Measure the operator with 100 and 1,000 repositories, without a cluster (about 20 minutes; SCALE_IDLE=1m for less).

@@ -157,7 +157,8 @@ func (r *rig) store(ctx context.Context) (*store, error) {
 	s := &store{access: "bars-key", secret: rand.Text(), region: "us-east-1", dir: filepath.Join(r.dir, "store")}
 	out, in := io.Pipe()
 	defer out.Close()
-	p, err := r.launch(ctx, "teststore", in, r.bin("teststore"), "--dir", s.dir, "--listen", "127.0.0.1:0",
+	// It outlives the part that asks first.
+	p, err := r.launch(context.WithoutCancel(ctx), "teststore", in, r.bin("teststore"), "--dir", s.dir, "--listen", "127.0.0.1:0",
 		"--access-key", s.access, "--secret-key", s.secret, "--region", s.region)
 	if err != nil {
 		return nil, err

@@ -5,16 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
 )
 
-// storesParts in the order in which they are measured.
+// storesParts in the order in which they are measured. Each ends in time, whatever
+// hangs: then it has no figure.
 var storesParts = []rigPart{
-	{"breaches", tenantBreaches},
-	{"rbac", secretVerbs},
-	{"cluster", inCluster},
-	{"sts", stsCommands},
-	{"adopt", adoption},
-	{"deletion", deletion},
+	{"breaches", within(15*time.Minute, tenantBreaches)},
+	{"rbac", within(5*time.Minute, secretVerbs)},
+	{"cluster", within(30*time.Minute, inCluster)},
+	{"sts", within(15*time.Minute, stsCommands)},
+	{"adopt", within(20*time.Minute, adoption)},
+	{"deletion", within(20*time.Minute, deletion)},
+}
+
+// within bounds the time of a part.
+func within(limit time.Duration, measure func(context.Context, *rig) error) func(context.Context, *rig) error {
+	return func(ctx context.Context, r *rig) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %s", limit))
+		defer cancel()
+		err := measure(ctx, r)
+		if err != nil && ctx.Err() != nil {
+			err = errors.Join(context.Cause(ctx), err)
+		}
+		return err
+	}
 }
 
 // stores measures those parts that are named, or all.

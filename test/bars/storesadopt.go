@@ -181,12 +181,14 @@ func adoptKilled(ctx context.Context, r *rig, st *store) error {
 		return err
 	}
 	defer st.drop(bucket)
+	r.say("planting %d objects", adoptMany)
 	all := makeObjects("adopted", adoptMany)
 	all[adoptMany/2].content = []byte("damaged")
 	if err := plantObjects(st, bucket, all); err != nil {
 		return err
 	}
 	r.say("%d objects lie there", len(all))
+	defer r.sayStill("the adoption")()
 	dir := filepath.Join(r.dir, "adopt")
 	s := &lfsServer{dir: dir}
 	s.config = barsConfig(st, "127.0.0.1:1", bucket)

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // tenantBreaches counts what one tenant could do to another or to the
@@ -37,7 +38,7 @@ func tenantBreaches(ctx context.Context, r *rig) error {
 func inCluster(ctx context.Context, r *rig) error {
 	cmd := exec.CommandContext(ctx, "hack/isolated.sh", "go", "test", "-tags", "e2e", "-count=1", "-timeout", "20m", "-v", "-run", "^TestAdminStore$", "./test/e2e/...")
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, os.Stderr), os.Stderr
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = io.MultiWriter(&out, os.Stderr), os.Stderr, 10*time.Second
 	failed := cmd.Run()
 	found := map[string]string{}
 	for name, as := range map[string]string{"secret-leaks": "secret-leaks", "pss-violations": "pss-violations", "tenant-breaches": "tenant-breaches-e2e"} {

@@ -26,7 +26,7 @@ var deletionCases = []string{
 	"TestNamespaceTerminating", "TestNamespaceTerminatingWhilePurging", "TestNamespaceTerminatingContentFirst",
 	"TestRetainApart", "TestDeleteApart", "TestDeleteWithoutStore", "TestStoreDeletedWhilePurging",
 	"TestServerNamespaceTerminating", "TestServerNamespaceTerminatingWhilePurging", "TestServerNamespaceNotWatched",
-	"TestTenantNamespaceTerminating",
+	"TestTenantNamespaceTerminating", "TestPurgeWithSession", "TestPurgeByWebIdentity",
 }
 
 // deletion prints deletion-stuck: how many of these, and of a purge of 100,000
@@ -68,9 +68,11 @@ func purgeMany(ctx context.Context, r *rig) (int, error) {
 	}
 	defer st.drop(bucket)
 	prefix := layout.Prefix("old/") // where plantObjects plants
+	r.say("planting %d objects", adoptMany)
 	if err := plantObjects(st, bucket, makeObjects("purged", adoptMany)); err != nil {
 		return 0, err
 	}
+	defer r.sayStill("the purge")()
 	s := &lfsServer{dir: filepath.Join(r.dir, "purge")}
 	s.config = barsConfig(st, "127.0.0.1:1", bucket)
 	s.config.Storage.Prefix = string(prefix)

@@ -19,7 +19,7 @@ func stsCommands(ctx context.Context, r *rig) error {
 			return err
 		}
 	}
-	if out, err := r.goTest(ctx, "minio", pkg, "^(TestSessionsAreBound|TestWhoGetsSessions|TestServerWithSession|TestSessionNotRenewed)$"); err != nil {
+	if out, err := r.goTest(ctx, "minio", pkg, "^(TestSessionsAreBound|TestSessionReadsSource|TestWhoGetsSessions|TestServerWithSession|TestSessionNotRenewed|TestWebIdentity.*|TestIssuerByWebIdentity)$"); err != nil {
 		return fmt.Errorf("sessions are not what they should be: %w\n%s", err, out)
 	}
 	out, err := r.goTest(ctx, "minio", pkg, "^TestPushesOverRenewals$")

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"time"
 )
 
 // storeKinds are the stores that the tests of promises run on (test/assets,
@@ -65,10 +66,35 @@ func (r *rig) overStores(ctx context.Context, pkg, test, name string) (sum int, 
 }
 
 func (r *rig) goTest(ctx context.Context, kind, pkg, test string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-v", "-run", test, pkg)
+	args := []string{"test", "-count=1", "-v", "-run", test, pkg}
+	if deadline, bounded := ctx.Deadline(); bounded {
+		// The test ends itself a little earlier: to kill "go test" alone would leave it running.
+		args = append(args, "-timeout", max(time.Second, time.Until(deadline)-10*time.Second).String())
+	}
+	name := fmt.Sprintf("%s of %s on %s", test, pkg, kind)
+	r.say("running %s", name)
+	stop := r.sayStill(name)
+	defer stop()
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Env = append(os.Environ(), "TEST_STORE="+kind, "CGO_ENABLED=0")
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, 10*time.Second
 	err := cmd.Run()
 	return out.Bytes(), err
+}
+
+// sayStill tells every half a minute that something goes on, until it is stopped.
+func (r *rig) sayStill(name string) (stop func()) {
+	done, tick := make(chan struct{}), time.NewTicker(30*time.Second)
+	go func() {
+		for {
+			select {
+			case <-tick.C:
+				r.say("still running %s", name)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { tick.Stop(); close(done) }
 }
