@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # bars-access.sh [PART…]: the figures of what stands before the transfers (locks,
 # identities, load, the page for people), one "bar NAME VALUE" line each on standard
-# output, everything else on standard error. Takes about 5 minutes; without PART it
-# measures all.
+# output, everything else on standard error. Takes about 10 minutes, of which "load"
+# takes 6: the machine has to serve what came in one minute at four times its pace.
+# Without PART it measures all.
 #
 # The race for locks runs on versitygw and on MinIO.
 # The part "page" looks at the page in Chromium, which it installs.

@@ -48,7 +48,7 @@ bars-transfers: ## Measure the transfers against a reference server, without a c
 	@hack/bars-transfers.sh
 
 .PHONY: bars-access
-bars-access: ## Measure locks, identities, load and the page for people, without a cluster (about 5 minutes).
+bars-access: ## Measure locks, identities, load and the page for people, without a cluster (about 10 minutes).
 	@hack/bars-access.sh
 
 .PHONY: bars-gc

@@ -1,19 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +23,9 @@ const (
 	// for whoever works on the server ("15s").
 	overloadTime, overloadFactor = "60s", 4
 	envOverloadTime              = "BARS_OVERLOAD_TIME"
+	// overloadLimit is how many times that all may take, and overloadLeast what they
+	// may in any case; whoever has not ended by then is lost.
+	overloadLimit, overloadLeast = 10, 5 * time.Minute
 	// loadPrincipals share it.
 	loadPrincipals = 8
 	// maxRetries of git-lfs (lfs.transfer.maxretries), after which a command fails.
@@ -172,80 +172,6 @@ func (w *loadWorld) sustainable(ctx context.Context) (float64, error) {
 	default:
 	}
 	return float64(done.Load()) / took.Seconds(), nil
-}
-
-// flood starts commands at a rate and waits until all have ended. It returns how
-// many were lost, and how long the last request of each other one took.
-func (w *loadWorld) flood(ctx context.Context, rate float64, spell time.Duration) (lost int, admitted []float64) {
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	begin := time.Now()
-	for n := 0; time.Since(begin) < spell && ctx.Err() == nil; {
-		for due := int(time.Since(begin).Seconds() * rate); n < due; n++ {
-			group.Go(func() {
-				ms, err := w.command(ctx, n)
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					if lost++; lost <= 5 {
-						w.say("lost: %v", err)
-					}
-					return
-				}
-				admitted = append(admitted, ms)
-			})
-		}
-		time.Sleep(time.Millisecond)
-	}
-	w.say("nobody comes any more; waiting until all have ended")
-	group.Wait()
-	return lost, admitted
-}
-
-// command asks until it is answered, as git-lfs does.
-func (w *loadWorld) command(ctx context.Context, n int) (ms float64, err error) {
-	id := w.asked.Add(1)
-	for try := 0; ; try++ {
-		body := w.body(id)
-		begin := time.Now()
-		status, after, err := w.once(ctx, &w.clients[n%len(w.clients)], body)
-		ms := float64(time.Since(begin).Microseconds()) / 1e3
-		switch {
-		case err != nil:
-			return 0, err
-		case status == http.StatusOK:
-			return ms, nil
-		case status != http.StatusTooManyRequests || try >= maxRetries:
-			return 0, fmt.Errorf("status %d after %d retries", status, try)
-		}
-		w.refused.Add(1)
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(after):
-		}
-	}
-}
-
-// once sends one batch.
-func (w *loadWorld) once(ctx context.Context, t *target, body []byte) (status int, after time.Duration, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url+"/objects/batch", bytes.NewReader(body))
-	if err != nil {
-		return 0, 0, err
-	}
-	req.Header.Set("Content-Type", "application/vnd.git-lfs+json")
-	req.Header.Set("User-Agent", "git-lfs/3.8.1 (GitHub; linux amd64; go 1.26)")
-	req.Header.Set("Authorization", t.auth)
-	resp, err := w.c.Do(req)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return 0, 0, err
-	}
-	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-	return resp.StatusCode, time.Duration(max(1, seconds)) * time.Second, nil
 }
 
 // watchRSS looks at a program's memory until it is asked for the most, in MiB.

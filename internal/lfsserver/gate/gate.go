@@ -6,10 +6,11 @@
 // served in turn by principal and not by arrival, so one that floods the server
 // delays itself and nobody else.
 //
-// Whoever cannot be served soon is sent away with a time to come back, which is a
-// place in line (places): clients repeat a request only so often, and one that was
-// told a time finds its place kept. As long as anybody is in line the gate is
+// Whoever cannot be served soon is sent away with a time to come back and a place in
+// line (places): clients repeat a request only so often, and one that comes at its
+// time or later finds its place kept. As long as anybody is in line the gate is
 // strict: newcomers get what is left over, few wait, and those only a moment.
+// Whenever there is room for it, whoever comes is let in.
 package gate
 
 import (
@@ -17,19 +18,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-)
-
-const (
-	// perPrincipal may wait, and waitingAtMost of all together.
-	perPrincipal, waitingAtMost = 64, 1024
-	// crowd is how much of one principal's impatient requests may wait, in sizes of
-	// the gate: the last of them waits as long as so many requests take. Sixteen
-	// jobs with one token that send batches of 100 objects are no crowd.
-	crowd = 4
-	// mostWait of an impatient request.
-	mostWait = 2 * time.Second
-	// strictly may wait of each principal while the gate is strict.
-	strictly = 2
 )
 
 // OverloadedError: not now. Its text is fit for clients.
@@ -65,12 +53,6 @@ type Gate struct {
 	count  int
 	pace   pace
 	places places
-}
-
-// visitor waits for so much of the gate.
-type visitor struct {
-	in     chan struct{}
-	weight int
 }
 
 // New makes a gate through which requests of so much weight go at once.
@@ -144,28 +126,6 @@ func (g *Gate) fits(weight int, now time.Time) bool {
 	return g.in == 0 || g.in+weight <= limit
 }
 
-// patience is how long a visit may wait, 0 for not at all. The caller holds mu.
-func (g *Gate) patience(v Visit, now time.Time) time.Duration {
-	switch own := g.queues[v.Who]; {
-	case len(own) >= perPrincipal || g.count >= waitingAtMost:
-		return 0
-	case v.Patience > 0:
-		return v.Patience
-	case !g.places.taken(now):
-		weight := 0
-		for _, w := range own {
-			weight += w.weight
-		}
-		if weight >= crowd*g.size {
-			return 0
-		}
-		return mostWait
-	case len(own) >= strictly || !g.places.turn(v.Who, v.Key, now):
-		return 0
-	}
-	return min(g.pace.moment(v.Weight), mostWait)
-}
-
 // refuse gives a place in line. The caller holds mu.
 func (g *Gate) refuse(v Visit, now time.Time) error {
 	if v.Patience > 0 {
@@ -176,8 +136,17 @@ func (g *Gate) refuse(v Visit, now time.Time) error {
 
 // enter takes weight off the gate; the caller holds mu.
 func (g *Gate) enter(weight int) (leave func()) {
-	g.in += weight
+	g.change(weight, time.Now())
 	return g.leaver(weight)
+}
+
+// change what is worked on. It was full before if nothing more could come in. The
+// caller holds mu.
+func (g *Gate) change(by int, now time.Time) (full bool) {
+	full = !g.fits(g.pace.usual(), now)
+	g.pace.tick(now, full)
+	g.in += by
+	return full
 }
 
 // leaver measures one visit that is in. The caller holds mu.
@@ -191,72 +160,12 @@ func (g *Gate) leaver(weight int) func() {
 			defer g.mu.Unlock()
 			now := time.Now()
 			g.pace.left(weight, begin, now, alone, g.count > 0 || g.places.taken(now))
-			g.in -= weight
+			if g.change(-weight, now) {
+				g.pace.done(weight)
+			}
 			g.admit(now)
 		})
 	}
-}
-
-// admit lets in whose turn it is, one of each principal after the other. One that
-// is too heavy for what is free is waited for. The caller holds mu.
-func (g *Gate) admit(now time.Time) {
-	for len(g.turn) > 0 {
-		who := g.turn[0]
-		v := g.queues[who][0]
-		if !g.fits(v.weight, now) {
-			return
-		}
-		g.in += v.weight
-		g.turn = g.turn[1:]
-		g.unqueue(who, 0)
-		if len(g.queues[who]) > 0 {
-			g.turn = append(g.turn, who)
-		}
-		close(v.in)
-	}
-}
-
-// queue, unqueue and remove keep the queues; the caller holds mu.
-func (g *Gate) queue(who string, weight int) *visitor {
-	v := &visitor{in: make(chan struct{}), weight: weight}
-	if len(g.queues[who]) == 0 {
-		g.turn = append(g.turn, who)
-	}
-	g.queues[who] = append(g.queues[who], v)
-	g.count++
-	return v
-}
-
-func (g *Gate) unqueue(who string, i int) {
-	q := g.queues[who]
-	copy(q[i:], q[i+1:])
-	q[len(q)-1] = nil
-	if q = q[:len(q)-1]; len(q) == 0 {
-		delete(g.queues, who)
-	} else {
-		g.queues[who] = q
-	}
-	g.count--
-}
-
-// remove is false when the visitor is in already.
-func (g *Gate) remove(who string, v *visitor) bool {
-	for i, w := range g.queues[who] {
-		if w != v {
-			continue
-		}
-		g.unqueue(who, i)
-		if len(g.queues[who]) == 0 {
-			for j, t := range g.turn {
-				if t == who {
-					g.turn = append(g.turn[:j], g.turn[j+1:]...)
-					break
-				}
-			}
-		}
-		return true
-	}
-	return false
 }
 
 // String says how it stands, for tests.

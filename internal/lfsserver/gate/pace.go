@@ -1,27 +1,20 @@
 package gate
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 const (
 	// heaviest weight that is measured apart; heavier ones count as that.
 	heaviest = 8
-	// window is the least time over which work is counted.
-	window = time.Second
-	// lasting is how long it takes until only half of the most work that was ever done
-	// counts: the machine may have other work to do by now.
-	lasting = 10 * time.Minute
-	// share of the work that is promised to those who come back. The rest is for
-	// newcomers, and for those who were promised too much.
-	share = 0.8
-	// unseenShare of what a visit alone lets expect is believed of a server that was
-	// never busy: reading requests and sending answers takes its part.
-	unseenShare = 0.4
+	// window is the least time for which the gate was full, and sample how many visits
+	// ended meanwhile, before the pace is believed; longWindow is enough in any case.
+	window, sample, longWindow = 200 * time.Millisecond, 8, 10 * time.Second
+	// hope is by how much more is promised than was done: sending a crowd away took
+	// its part of the machine, and those who do not come leave room. Who was promised
+	// too much is told again; what nobody comes for is lost.
+	hope = 1.1
 	// slowed is by how much a visit may be slower than alone before fewer are let
 	// in at once: the cores, not the store, are what they wait for then.
-	slowed = 3
+	slowed = 2
 	// moments is how long a visit waits while the gate is strict, in times that it
 	// takes when it is alone, and never less than shortMoment.
 	moments, shortMoment = 4, 5 * time.Millisecond
@@ -36,10 +29,12 @@ type pace struct {
 	alone [heaviest + 1]time.Duration
 	// weight of a visit, averaged.
 	weight float64
-	// peak is the most work that was done, in weight per second; work is what was
-	// done since begun.
-	peak, work float64
-	begun      time.Time
+	// rate is the weight per second that is done while the gate is full, as last seen;
+	// work is what was done while it was full for so long.
+	rate, work float64
+	full       time.Duration
+	// ticked is until when full was counted.
+	ticked time.Time
 	// most weight at once while the gate is strict.
 	most float64
 }
@@ -55,11 +50,31 @@ func (p *pace) came(alone bool) uint64 {
 	return p.entries
 }
 
+// tick counts the time since the last tick, in which nobody came in or left.
+func (p *pace) tick(now time.Time, full bool) {
+	if full {
+		p.full += now.Sub(p.ticked)
+	}
+	p.ticked = now
+}
+
+// done counts work that ends while the gate is full.
+func (p *pace) done(weight int) {
+	p.work += float64(weight)
+	if p.full < window || p.work < sample*p.weight && p.full < longWindow {
+		return
+	}
+	rate := p.work / p.full.Seconds()
+	if p.rate > 0 {
+		rate = (rate + p.rate) / 2
+	}
+	p.rate, p.work, p.full = rate, 0, 0
+}
+
 // left counts a visit that ends. crowded is true while others wait for it.
 func (p *pace) left(weight int, begin, now time.Time, alone uint64, crowded bool) {
 	took, kind := now.Sub(begin), min(weight, heaviest)
 	p.weight += (float64(weight) - p.weight) / 16
-	p.done(weight, now)
 	switch {
 	case p.alone[kind] == 0:
 		p.alone[kind] = took // better than nothing
@@ -68,18 +83,6 @@ func (p *pace) left(weight int, begin, now time.Time, alone uint64, crowded bool
 	case alone == p.entries:
 		p.alone[kind] += (took - p.alone[kind]) / weightOf(took < p.alone[kind])
 	}
-}
-
-// done counts work.
-func (p *pace) done(weight int, now time.Time) {
-	p.work += float64(weight)
-	passed := now.Sub(p.begun)
-	if passed < window {
-		return
-	}
-	kept := math.Exp2(-float64(passed) / float64(lasting))
-	p.peak = max(p.peak*kept, p.work/passed.Seconds())
-	p.begun, p.work = now, 0
 }
 
 // weightOf a sample of how long a visit takes alone. Other work of the machine makes
@@ -111,17 +114,16 @@ func (p *pace) moment(weight int) time.Duration {
 	return max(moments*p.alone[min(weight, heaviest)], shortMoment)
 }
 
-// each is the time between two visits of such a weight that can be promised: by the
-// most work that was seen done, or what a visit alone lets expect. What is done while
-// a crowd is sent away says little, since that takes its time, too. Before anything
-// was measured it is as if a visit took a second.
+// each is the time between two visits of such a weight that can be promised. A gate
+// that was never full is believed to do one after the other, and before anything was
+// measured as if a visit took a second.
 func (p *pace) each(weight int) time.Duration {
-	rate := p.peak
-	if alone := p.alone[min(weight, heaviest)]; alone > 0 {
-		rate = max(rate, unseenShare*float64(weight)/alone.Seconds())
+	alone := p.alone[min(weight, heaviest)]
+	switch {
+	case p.rate > 0:
+		return time.Duration(float64(weight) / (hope * p.rate) * float64(time.Second))
+	case alone > 0:
+		return alone
 	}
-	if rate == 0 {
-		rate = float64(p.size)
-	}
-	return time.Duration(float64(weight) / (share * rate) * float64(time.Second))
+	return time.Duration(weight) * time.Second / time.Duration(p.size)
 }

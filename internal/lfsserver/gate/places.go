@@ -7,80 +7,100 @@ import (
 )
 
 const (
-	// soonest and latest time to come back. Retry-After has whole seconds.
+	// soonest and latest time to come back. Retry-After has whole seconds, and the
+	// git-lfs of today gives up where it is told more than five minutes.
 	soonest, latest = time.Second, 2 * time.Minute
-	// farthest place in line. Who holds it is sent away six times, of the eight
-	// that git-lfs takes.
-	farthest = 6 * latest
-	// early is how much before its time a place counts as reached.
+	// lookIn is for those whose turn is after latest: they are told to come this much
+	// earlier than latest at the most, and find out whether the line has moved faster.
+	lookIn = 30 * time.Second
+	// spread is by how much of the wait, and at least leastSpread, a time to come back
+	// may differ from what was worked out, so that as many come at any time.
+	spread, leastSpread = 0.15, 2 * time.Second
+	// near is how soon its turn must be for a client to wait at the gate with others.
+	near = 2 * time.Second
+	// early is how much before its time a client may come.
 	early = 50 * time.Millisecond
 	// noShow is how long a place is kept for who does not come.
 	noShow = 30 * time.Second
-	// unseen is how long the gate stays strict for a line of which nobody comes.
+	// unseen is how long the gate stays strict for lines of which nobody comes.
 	unseen = 5 * time.Second
-	// maxPlaces are remembered, at some 60 bytes each: 16 MiB; of requests that look
+	// maxPlaces are remembered, at some 70 bytes each: 18 MiB; of requests that look
 	// the same, as those of jobs that clone the same repository, so many.
 	maxPlaces, maxTwins = 1 << 18, 16
-	// maxPhases of a second.
-	maxPhases = 256
+	// maxLines of some 500 bytes each.
+	maxLines = 1 << 13
+	// lookEvery so often those are forgotten who did not come.
+	lookEvery = 10 * time.Second
 )
 
-// places are those in line who were sent away: each has a time at which the work
-// that was promised before is done. Every principal has a line of its own, and an
-// equal share of the work.
-//
-// A time to come back has whole seconds, so a client comes at the same phase of a
-// second as it went. Were places given just in order, all who are sent away within
-// a moment would come back within a moment. So each phase has places of its own,
-// and those who come back are spread as evenly as those who were sent away.
+// places are those in line who were sent away. Every principal has a line of its own
+// and an equal share of the work. A time to come back says when those before it will
+// have been served, at the pace of now. Whoever finds at that time that it took
+// longer keeps its place, and is told anew.
 type places struct {
 	seed  maphash.Seed
 	start time.Time
 	lines map[string]*line
-	count int
-	// until is the last place of all lines, looked when they were last looked
-	// through, and waiting how many lines had anybody in them then.
-	until, looked time.Time
-	// seen is when somebody was last sent away or came to a place.
-	seen    time.Time
-	waiting int
-}
-
-// line of one principal.
-type line struct {
-	held map[uint64]place
-	// next free place by phase.
-	next  []time.Time
-	until time.Time
+	// count of places in all lines.
+	count    int
+	calendar calendar
+	// seen is when somebody was last sent away or came to a place, came when the last
+	// one came to a place, looked when those who did not come were last forgotten.
+	seen, came, looked time.Time
 }
 
 // place in a line.
 type place struct {
-	// due is when its turn comes, back when it was told to come; since the start.
-	due, back time.Duration
-	// missed is how often it could not be served though it was due.
-	missed uint8
+	// back is when its client was told to come, since the start.
+	back time.Duration
+	// since is the second in which the client was first sent away.
+	since uint32
+	// refused is how often it was.
+	refused uint8
 }
 
 func newPlaces() places {
 	return places{seed: maphash.MakeSeed(), start: time.Now(), lines: map[string]*line{}}
 }
 
-// taken is true while anybody has a place and comes to it: a line of which nobody
-// is seen holds nothing up.
+// taken is true while anybody has a place and some come to theirs: lines of which
+// nobody is seen hold nothing up.
 func (p *places) taken(now time.Time) bool {
-	return now.Before(p.until) && now.Sub(p.seen) < unseen
+	return p.count > 0 && now.Sub(p.seen) < unseen
 }
 
-// turn is true for a request that need not stand back: its place has come, or its
-// principal has nobody in line.
-func (p *places) turn(who, key string, now time.Time) bool {
+// standing of a request among those of its principal.
+type standing struct {
+	// inLine is how many of the principal are, before of them those who came first;
+	// 0 where none of them is seen.
+	inLine, before int
+	// known is true for one that comes when it was told to, and refused is how often
+	// it was sent away.
+	known   bool
+	refused int
+}
+
+// standing of a request that comes.
+func (p *places) standing(who, key string, now time.Time) standing {
 	l := p.lines[who]
-	if l == nil || !now.Before(l.until) {
-		return true
+	if l == nil {
+		return standing{}
 	}
-	_, held, ok := p.find(l, key, now)
-	return ok && now.Sub(p.start) >= held.due-early
+	if _, held, ok := p.find(l, key, now); ok {
+		s := standing{inLine: len(l.held), known: true, refused: int(held.refused)}
+		if now.Sub(p.came) < unseen {
+			s.before, _ = l.before(held.since)
+		}
+		return s
+	}
+	return standing{inLine: len(l.held)}
+}
+
+// until is when the turn comes of one that has so many of its line before it. each
+// is the time that the server needs for one of them.
+func (p *places) until(before int, each time.Duration) time.Duration {
+	seconds := float64(before) * float64(max(1, len(p.lines))) * each.Seconds()
+	return time.Duration(min(seconds, time.Hour.Seconds()) * float64(time.Second))
 }
 
 // take gives a place up: the request is served.
@@ -90,15 +110,23 @@ func (p *places) take(who, key string, now time.Time) {
 		return
 	}
 	if id, _, ok := p.find(l, key, now); ok {
-		delete(l.held, id)
-		p.count--
-		p.seen = now
+		p.leave(who, l, id)
+		p.seen, p.came = now, now
 	}
 }
 
-// find returns the place of a request that comes when it was told to. Those that
-// cannot be told apart take each other's; one that nobody was told to come with is
-// a newcomer.
+// leave ends a place.
+func (p *places) leave(who string, l *line, id uint64) {
+	l.leave(id)
+	p.count--
+	if len(l.held) == 0 {
+		delete(p.lines, who)
+	}
+}
+
+// find returns the place of a request that comes when it was told to, or later.
+// Those that cannot be told apart take each other's; one that nobody was told to
+// come with is a newcomer.
 func (p *places) find(l *line, key string, now time.Time) (id uint64, held place, ok bool) {
 	if key == "" {
 		return 0, held, false
@@ -112,19 +140,22 @@ func (p *places) find(l *line, key string, now time.Time) (id uint64, held place
 	return 0, place{}, false
 }
 
-// keep remembers a new place, if there is room.
-func (p *places) keep(l *line, key string, held place) {
-	if key == "" || p.count >= maxPlaces {
-		return
+// free returns what a new place is held by, if there is room. Nobody comes back to
+// that of a request without a key, but it counts.
+func (p *places) free(l *line, key string) (id uint64, ok bool) {
+	switch {
+	case p.count >= maxPlaces:
+		return 0, false
+	case key == "":
+		return rand.Uint64(), true
 	}
 	first := maphash.String(p.seed, key)
-	for id := first; id != first+maxTwins; id++ {
-		if _, ok := l.held[id]; !ok {
-			l.held[id] = held
-			p.count++
-			return
+	for id = first; id != first+maxTwins; id++ {
+		if _, taken := l.held[id]; !taken {
+			return id, true
 		}
 	}
+	return 0, false
 }
 
 // give returns in how many whole seconds to come back. each is the time that the
@@ -134,83 +165,53 @@ func (p *places) give(who, key string, now time.Time, each time.Duration) time.D
 	p.seen = now
 	l := p.lines[who]
 	if l == nil {
-		l = &line{held: map[uint64]place{}, next: make([]time.Time, phases(each))}
+		if len(p.lines) >= maxLines {
+			return p.spread(now, 0)
+		}
+		l = &line{held: map[uint64]place{}}
 		p.lines[who] = l
-		p.waiting++
 	}
 	id, held, known := p.find(l, key, now)
-	due := p.start.Add(held.due)
-	switch {
-	case known && now.Before(due.Add(-early)):
-		// Its place is farther away than it could be told.
-	case known:
-		// What was promised was too much. Each time it waits about twice as long, so
-		// that eight tries outlast a crowd of two minutes.
-		half := time.Second << held.missed
-		due = now.Add(half + rand.N(half+1).Truncate(time.Second))
-		held.missed = min(held.missed+1, 6)
-	default:
-		due = l.place(now, each*time.Duration(max(1, p.waiting)))
+	before := len(l.held)
+	if known {
+		p.came = now
+		n, same := l.before(held.since)
+		before = n + rand.IntN(same) // nobody knows their order any more
+	} else {
+		held.since = uint32(now.Sub(p.start) / time.Second)
 	}
-	wait := min(max((due.Sub(now)+time.Second-1).Truncate(time.Second), soonest), latest)
-	held.due, held.back = due.Sub(p.start), now.Add(wait).Sub(p.start)
+	wait := p.spread(now, p.until(before, each))
+	held.back = now.Add(wait).Sub(p.start)
+	held.refused = min(held.refused+1, 100)
 	if known {
 		l.held[id] = held
-	} else {
-		p.keep(l, key, held)
-	}
-	if l.until.Before(due) {
-		l.until = due
-	}
-	if p.until.Before(due) {
-		p.until = due
+	} else if id, ok := p.free(l, key); ok {
+		l.join(id, held)
+		p.count++
 	}
 	return wait
 }
 
-// place finds the next free one at this phase of a second. each is the time between
-// two that this line may have.
-func (l *line) place(now time.Time, each time.Duration) time.Time {
-	next := &l.next[int64(now.Nanosecond())*int64(len(l.next))/int64(time.Second)]
-	if first := now.Add(soonest); next.Before(first) {
-		*next = first
+// spread chooses the second at which a client comes back whose turn is in so long.
+func (p *places) spread(now time.Time, turn time.Duration) time.Duration {
+	by := max(leastSpread, time.Duration(spread*float64(turn)))
+	first, last := max(turn-by, soonest), max(turn+by, 2*leastSpread)
+	if last > latest {
+		first, last = min(first, latest-lookIn), latest
 	}
-	if last := now.Add(farthest); next.After(last) {
-		*next = last
-	}
-	seconds := (next.Sub(now) + time.Second - 1).Truncate(time.Second)
-	*next = next.Add(each * time.Duration(len(l.next)))
-	return now.Add(seconds)
+	return p.calendar.book(now.Sub(p.start), first, last)
 }
 
-// phases of a second, so that each has place for a few.
-func phases(each time.Duration) int {
-	return int(min(max(time.Second/2/max(each, 1), 1), maxPhases))
-}
-
-// look forgets lines that have ended, and places that nobody has come to.
+// look forgets places that nobody has come to.
 func (p *places) look(now time.Time) {
-	if now.Sub(p.looked) < time.Second {
+	if now.Sub(p.looked) < lookEvery {
 		return
 	}
-	p.looked, p.waiting = now, 0
+	p.looked = now
 	for who, l := range p.lines {
-		switch {
-		case now.After(l.until.Add(noShow)):
-			p.count -= len(l.held)
-			delete(p.lines, who)
-		case now.Before(l.until):
-			p.waiting++
-		}
-	}
-	if p.count < maxPlaces {
-		return
-	}
-	for _, l := range p.lines {
-		for h, held := range l.held {
-			if now.After(p.start.Add(held.due + noShow)) {
-				delete(l.held, h)
-				p.count--
+		for id, held := range l.held {
+			if now.Sub(p.start) > held.back+noShow {
+				p.leave(who, l, id)
 			}
 		}
 	}
