@@ -24,6 +24,8 @@ const (
 	batchGuard   = "internal/lfsserver/batch/guard.go"
 	batchService = "internal/lfsserver/batch/service.go"
 	indexFile    = "internal/gc/index/index.go"
+	verdictFile  = "internal/gc/plan/verdict.go"
+	stopFile     = "internal/gc/sweep/stop.go"
 	livesetFile  = "internal/gc/liveset/read.go"
 	memoryFile   = "internal/lfsserver/presence/memory.go"
 )
@@ -69,7 +71,10 @@ var mutants = []mutant{
 		"if e == nil || e.generation != generation {", "if e == nil {"}}},
 	{name: "a scan that was cut off passes for a whole one", edits: []edit{
 		{livesetFile, "\treturn Trailer{}, fmt.Errorf(\"%w: it ends without its last line\", ErrIncomplete)", "\treturn Trailer{Complete: true}, nil"},
-		{livesetFile, "\tif err := r.lines.Err(); err != nil {\n\t\treturn Trailer{}, fmt.Errorf(\"%w: %w\", ErrIncomplete, err)\n\t}\n", ""}}},
+		{livesetFile, "\t\t\treturn Trailer{}, fmt.Errorf(\"%w: %w\", ErrIncomplete, b.err)\n", "\t\t\treturn Trailer{Complete: true}, nil\n"}}},
+	{name: "locks are not looked at", edits: []edit{{verdictFile, "ok && reason == Superseded {", "ok && reason == \"\" {"}}},
+	{name: "uploads under way are not looked at", edits: []edit{{planFile, "case d.Protected.Uploading[s.oid]:", "case false:"}}},
+	{name: "a stop does not reach the run under way", edits: []edit{{stopFile, "if now.GC.Suspended && !r.dry() {", "if false {"}}},
 	{name: "the index is not looked at before a DELETE",
 		edits:     []edit{{deleteFile, "if err != nil || info.ETag != r.index.ETag || !info.Date.Before(r.index.LeaseEnd) {", "if false {"}},
 		redundant: "signatures never outlive the lease, and nobody takes over before it ends (model: NOCHECK=1)"},

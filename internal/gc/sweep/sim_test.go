@@ -47,6 +47,8 @@ type sim struct {
 	habits
 	// quiet says since when a ref names an object of which no server was asked.
 	quiet map[string]time.Time
+	// locked says since when a path is locked, tipped when a version last was a tip.
+	locked, tipped map[string]time.Time
 
 	there, rescued, deleted, uploaded, unasked int
 }
@@ -71,8 +73,8 @@ type habits struct {
 	names, paths int
 	// One push in so many asks no server; one run in so many is killed.
 	silent, killed int
-	// collectors at once.
-	collectors int
+	// collectors at once, and clients that lock.
+	collectors, lockers int
 }
 
 // draw draws the habits of a schedule.
@@ -84,7 +86,7 @@ func (s *sim) draw() {
 	}
 	s.habits = habits{
 		idle: time.Duration(of(10, 20, 40, 80, 120)) * time.Second, rest: time.Duration(of(5, 20, 50)) * time.Second,
-		names: of(3, 4, 5), paths: of(1, 2), silent: of(2, 5, 20), killed: of(3, 10), collectors: of(1, 2),
+		names: of(3, 4, 5), paths: of(1, 2), silent: of(2, 5, 20), killed: of(3, 10), collectors: of(1, 2), lockers: of(0, 1),
 	}
 }
 
@@ -101,7 +103,8 @@ func newSim(t *testing.T, seed uint64) *sim {
 	w.config.GC.Quarantine = simQuarantine.String()
 	w.config.GC.DeleteLimitPercent = 100
 	w.config.Policy.KeepVersions = simKeep
-	s := &sim{world: w, seed: seed, sched: gctest.NewScheduler(seed), tips: map[string]string{}, quiet: map[string]time.Time{}}
+	s := &sim{world: w, seed: seed, sched: gctest.NewScheduler(seed), tips: map[string]string{}, quiet: map[string]time.Time{},
+		locked: map[string]time.Time{}, tipped: map[string]time.Time{}}
 	s.draw()
 	s.store = Scheduled{Memory: w.store, S: s.sched, Deleted: s.onDelete}
 	w.limits = Limits{AnswerWithin: index.AnswerWithin, Lease: simLease, Expiry: 5 * time.Second, ScanAge: simScanAge, Group: 2}
@@ -109,7 +112,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 }
 
 // onDelete is the invariant: nothing that a client was told is there, that it has
-// uploaded, or that a ref needs, is ever deleted.
+// uploaded, that a ref needs, or whose path is locked, is ever deleted.
 func (s *sim) onDelete(key string) {
 	oid, _ := prefix.OIDOf(key)
 	name := gctest.NameOf(oid)
@@ -124,6 +127,9 @@ func (s *sim) onDelete(key string) {
 	}
 	if s.needed(name) {
 		s.t.Errorf("seed %d: lost: %s was deleted, and a ref needs it", s.seed, name)
+	}
+	if s.protects(name) {
+		s.t.Errorf("seed %d: lost: %s was deleted, and its path is locked", s.seed, name)
 	}
 }
 
@@ -220,7 +226,7 @@ func (s *sim) pushUnasked(path, name string) {
 
 // tip makes an object the tip of a path.
 func (s *sim) tip(path, name string) {
-	s.tips[path] = name
+	s.tips[path], s.tipped[name] = name, time.Now()
 	if !slices.Contains(s.history[path], name) {
 		s.history[path] = slices.Insert(s.history[path], 0, name)
 	}
@@ -369,6 +375,7 @@ func (s *sim) drain() {
 	s.sched.Calm()
 	for n := range 4 {
 		time.Sleep(2 * simQuarantine)
+		s.unlockAll() // each time: the store may still carry out what was asked of it before
 		s.once(context.Background(), fmt.Sprint("last-", n))
 	}
 	for _, key := range s.world.store.Keys(prefix.Objects()) {
@@ -405,6 +412,9 @@ func (s *sim) play() {
 		}
 		for id := range s.collectors {
 			actors.Go(func() { s.collect(id, end) })
+		}
+		for range s.lockers {
+			actors.Go(func() { s.locker(end) })
 		}
 		actors.Wait()
 		s.drain()
