@@ -18,6 +18,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
+	"github.com/lfs-operator/lfs-operator/internal/storesession"
 )
 
 // atTheAPIServer: what A may do with A's own account.
@@ -144,6 +145,12 @@ func (m *intruder) inTheManifest() {
 	in := fmt.Sprintf(`{"storeRef":{"name":%q},`, m.ns)
 	m.refused("a prefix in an LFSStore", create("x", in+fmt.Sprintf(`"prefix":"%s/models/"}`, m.b.ns)), metav1.StatusReasonInvalid)
 	m.refused("credentials in an LFSStore", create("x", in+`"bucket":"shared","storage":{"endpoint":"http://a","credentialsSecretRef":{"name":"s"}}}`), metav1.StatusReasonInvalid)
+	m.refused("a role in an LFSStore", create("x", in+`"bucket":"shared","storage":{"endpoint":"http://a","webIdentity":{"roleARN":"`+role+`"}}}`), metav1.StatusReasonInvalid)
+	// The token of a server is sent to where the tenant says.
+	for _, audience := range []string{"https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", storesession.Audience, v1alpha1.AudiencePrefix + m.b.ns + "/models", ""} {
+		m.refused("a token for "+audience, create("x", fmt.Sprintf(
+			`{"bucket":"b-b","storage":{"endpoint":"http://a","webIdentity":{"roleARN":%q,"audience":%q}}}`, role, audience)), metav1.StatusReasonInvalid)
+	}
 	m.refused("an audience of the API server's", create("x", in+`"access":{"kubernetes":{"audience":"https://kubernetes.default.svc"}}}`), metav1.StatusReasonInvalid)
 	m.refused("a host with a path", create("x", in+fmt.Sprintf(`"exposure":{"endpoints":[{"host":"lfs/%s"}]}}`, m.b.ns)), metav1.StatusReasonInvalid)
 }

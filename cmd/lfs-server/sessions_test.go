@@ -18,12 +18,15 @@ import (
 // TestConnectWithSession: a job gets its session before it begins; where only the
 // key is mounted, because its pod is older than the configuration, it works with that.
 func TestConnectWithSession(t *testing.T) {
-	asked := 0
+	asked, granted := 0, ""
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if asked++; r.Header.Get("Authorization") != "Bearer a token" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
+		var req storesession.Request
+		_ = json.NewDecoder(r.Body).Decode(&req)
+		granted = req.Grant
 		s := storesession.Session{AccessKeyID: "id", SecretAccessKey: "secret", SessionToken: "token"}
 		_ = json.NewEncoder(w).Encode(storesession.Answer{Own: s, Upload: s, Download: s, ExpiresIn: 900})
 	}))
@@ -57,8 +60,12 @@ func TestConnectWithSession(t *testing.T) {
 		t.Errorf("with the key alone: asked %d times, %s", asked, u)
 	}
 	write("token", "a token\n")
-	if u := signedBy(); asked != 1 || !strings.Contains(u, "X-Amz-Security-Token=token") {
-		t.Errorf("with a token: asked %d times, %s", asked, u)
+	if u := signedBy(); asked != 1 || granted != "g" || !strings.Contains(u, "X-Amz-Security-Token=token") {
+		t.Errorf("with a token: asked %d times, for %q, %s", asked, granted, u)
+	}
+	t.Setenv(serverconfig.EnvStoreGrant, "more")
+	if signedBy(); granted != "more" {
+		t.Errorf("a job that may have more asks for %q", granted)
 	}
 }
 
