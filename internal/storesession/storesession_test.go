@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,13 +70,47 @@ func TestUnbindable(t *testing.T) {
 		"a star for a bucket": func(g *storesession.Grant) { g.Bucket = "*" },
 		"no bucket":           func(g *storesession.Grant) { g.Bucket = "" },
 		"more than one key":   func(g *storesession.Grant) { g.KMSKey = "arn:aws:kms:*:1:key/*" },
-		"nobody":              func(g *storesession.Grant) { g.ServiceAccount = "" },
+		"all to be read":      func(g *storesession.Grant) { g.Read = &storesession.Source{Bucket: "shared"} },
+		"a star to be read":   func(g *storesession.Grant) { g.Read = &storesession.Source{Bucket: "shared", Prefix: "old*/"} },
+		"a bucket of stars":   func(g *storesession.Grant) { g.Read = &storesession.Source{Bucket: "*", Prefix: "old/"} },
+		"more than AWS takes": func(g *storesession.Grant) {
+			g.Read = &storesession.Source{Bucket: "shared", Prefix: strings.Repeat("p", 800) + "/"}
+		},
+		"nobody": func(g *storesession.Grant) { g.ServiceAccount = "" },
 	} {
 		g := grant
 		change(&g)
 		if _, err := storesession.Sign(g, keyOf(1)); !errors.Is(err, storesession.ErrBadGrant) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestReadOnly: what is to be adopted can be read by the own session, and nothing else
+// of it be done by anybody.
+func TestReadOnly(t *testing.T) {
+	g := grant
+	g.Read = &storesession.Source{Bucket: "archive", Prefix: "old/"}
+	var p struct {
+		Statement []struct {
+			Action   []string
+			Resource string
+		}
+	}
+	if err := json.Unmarshal([]byte(g.OwnPolicy()), &p); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range p.Statement {
+		if strings.Contains(s.Resource, "archive") {
+			got = append(got, strings.Join(s.Action, " ")+" "+s.Resource)
+		}
+	}
+	if want := []string{"s3:GetObject arn:aws:s3:::archive/old/*", "s3:ListBucket arn:aws:s3:::archive"}; !slices.Equal(got, want) {
+		t.Errorf("of the source: %v, want %v", got, want)
+	}
+	if strings.Contains(g.UploadPolicy()+g.DownloadPolicy(), "archive") {
+		t.Error("links reach the source")
 	}
 }
 
@@ -87,7 +122,7 @@ func TestPolicies(t *testing.T) {
 		t.Error("a policy of a store without keys names them")
 	}
 	id := "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-	for want, got := range map[string]string{"": storesession.KMSKey("", id), id: storesession.KMSKey("arn:aws:iam::1:role/lfs", id), "*": storesession.KMSKey("arn:aws:iam::1:role/lfs", "alias/lfs")} {
+	for want, got := range map[string]string{"": storesession.KMSKey("", id) + storesession.KMSKey("arn:minio:iam:us-east-1::role/x", id), id: storesession.KMSKey("arn:aws:iam::1:role/lfs", id), "*": storesession.KMSKey("arn:aws:iam::1:role/lfs", "alias/lfs")} {
 		if got != want {
 			t.Errorf("the key is %q in policies, want %q", got, want)
 		}
