@@ -76,7 +76,7 @@ var mutants = []mutant{
 	{name: "uploads under way are not looked at", edits: []edit{{planFile, "case d.Protected.Uploading[s.oid]:", "case false:"}}},
 	{name: "a stop does not reach the run under way", edits: []edit{{stopFile, "if now.GC.Suspended && !r.dry() {", "if false {"}}},
 	{name: "the index is not looked at before a DELETE",
-		edits:     []edit{{deleteFile, "if err != nil || info.ETag != r.index.ETag || !info.Date.Before(r.index.LeaseEnd) {", "if false {"}},
+		edits:     []edit{{deleteFile, "if err != nil || info.ETag != r.index.ETag || !info.Date.Before(r.index.LeaseEnd) {", "if _ = info; false {"}},
 		redundant: "signatures never outlive the lease, and nobody takes over before it ends (model: NOCHECK=1)"},
 	{name: "no marker for a condemned object that is absent",
 		edits: []edit{{batchService, "\t\t\tif err := Protect(ctx, view, o.OID); err != nil {",
