@@ -214,8 +214,11 @@ func (r *LFSRepositoryReconciler) clear(ctx context.Context, p *pass) error {
 
 // release removes our finalizers; the API server does the rest.
 func (r *LFSRepositoryReconciler) release(ctx context.Context, p *pass) error {
-	if err := r.patchFinalizers(ctx, p, nil); err != nil {
-		return err
+	patched := p.live.DeepCopy()
+	if setFinalizers(patched, nil) {
+		if err := r.patchMeta(ctx, p, patched); err != nil {
+			return err
+		}
 	}
 	r.memory.of(p.key(), p.repo.UID).released = true
 	if p.retained != "" {

@@ -61,10 +61,12 @@ func (r *LFSRepositoryReconciler) transitions(p *pass) {
 		}
 		before, ok := mem.events[kind]
 		if !ok {
-			if c := meta.FindStatusCondition(p.live.Status.Conditions, kind); c != nil {
-				before = c.Reason
-			} else if now.Status == metav1.ConditionTrue && kind != v1alpha1.ConditionReady && !abnormal[kind] {
+			c := meta.FindStatusCondition(p.was, kind)
+			switch fine := now.Status == metav1.ConditionTrue && !abnormal[kind]; {
+			case fine && (c == nil || kind == v1alpha1.ConditionReady && quiet[c.Reason]):
 				before = now.Reason // all well from the start is no news
+			case c != nil:
+				before = c.Reason
 			}
 		}
 		p.heard = append(p.heard, heard{kind, now.Reason})

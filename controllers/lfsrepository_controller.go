@@ -82,9 +82,9 @@ func (r *LFSRepositoryReconciler) steps(p *pass) []step {
 		{"policy", r.policy},
 		{"limits", r.limits},
 		{"location", r.location},
-		{"finalizer", r.finalizer},
 		{"credentials", r.credentials},
 		{"planSecrets", r.planSecrets},
+		{"finalizer", r.finalizer},
 		{"persisted", r.persisted},
 		{"createSecrets", r.createSecrets},
 		{"build", r.build},
@@ -119,6 +119,7 @@ func (r *LFSRepositoryReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
 	p := newPass(live, r.Clock.Now())
+	r.recall(p)
 	end := r.walk(ctx, p)
 	if p.live.DeletionTimestamp != nil && len(p.live.Finalizers) == 0 {
 		return ctrl.Result{}, transient(end) // gone, or left to others
@@ -158,13 +159,17 @@ func (r *LFSRepositoryReconciler) walk(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// writeStatus writes the status once, and only if it says something new.
+// writeStatus writes the status at the end of a pass, if it says something new.
 func (r *LFSRepositoryReconciler) writeStatus(ctx context.Context, p *pass) error {
 	if equality.Semantic.DeepEqual(p.live.Status, p.repo.Status) {
 		return nil
 	}
+	return client.IgnoreNotFound(r.updateStatus(ctx, p))
+}
+
+func (r *LFSRepositoryReconciler) updateStatus(ctx context.Context, p *pass) error {
 	if err := r.Status().Update(ctx, p.repo, client.FieldOwner(fieldManager)); err != nil {
-		return client.IgnoreNotFound(err)
+		return err
 	}
 	r.memory.of(p.key(), p.repo.UID).version = p.repo.ResourceVersion
 	logf.FromContext(ctx).V(1).Info("Wrote status", "resourceVersion", p.repo.ResourceVersion)

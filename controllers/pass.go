@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
@@ -34,6 +35,10 @@ type pass struct {
 	retained string
 	// persist is set by steps whose findings must be in the cluster before others act on them.
 	persist bool
+	// recorded: they are, in an annotation; see annotationRecord.
+	recorded bool
+	// was are the conditions at the beginning.
+	was []metav1.Condition
 
 	// What was observed.
 	deployment *appsv1.Deployment
@@ -52,7 +57,7 @@ type pass struct {
 }
 
 func newPass(live *v1alpha1.LFSRepository, now time.Time) *pass {
-	return &pass{live: live, repo: live.DeepCopy(), now: now}
+	return &pass{live: live, repo: live.DeepCopy(), now: now, was: live.Status.Conditions}
 }
 
 func (p *pass) key() types.NamespacedName {

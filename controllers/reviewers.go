@@ -47,9 +47,23 @@ func setupReviewers(mgr ctrl.Manager, namespaces []string) error {
 	})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("tokenreviewers").
-		Watches(&v1alpha1.LFSRepository{}, one, builder.WithPredicates(predicate.Or(specChanged(), placed()))).
+		Watches(&v1alpha1.LFSRepository{}, one, builder.WithPredicates(admitting(), predicate.Or(specChanged(), placed()))).
 		Watches(&v1alpha1.LFSStore{}, one, builder.WithPredicates(sessionsChanged())).
 		Complete(r)
+}
+
+// admitting leaves out repositories that let no ServiceAccounts in. At the start one
+// is enough to have the binding looked at: it may still name servers that are gone.
+func admitting() predicate.Predicate {
+	admits := func(o client.Object) bool {
+		repo, ok := o.(*v1alpha1.LFSRepository)
+		return ok && repo.Spec.AdmitsServiceAccounts()
+	}
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return e.IsInInitialList || admits(e.Object) },
+		UpdateFunc: func(e event.UpdateEvent) bool { return admits(e.ObjectOld) || admits(e.ObjectNew) },
+		DeleteFunc: func(e event.DeleteEvent) bool { return admits(e.Object) },
+	}
 }
 
 // placed lets the update through by which it is known where the server runs.
@@ -65,7 +79,7 @@ func placed() predicate.Predicate {
 // conflict with somebody else's change is tried again.
 func (r *ReviewersReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	var list v1alpha1.LFSRepositoryList
-	if err := r.List(ctx, &list); err != nil {
+	if err := r.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return ctrl.Result{}, err
 	}
 	live := &rbacv1.ClusterRoleBinding{}

@@ -94,13 +94,13 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 	toRepository := handler.EnqueueRequestsFromMapFunc(repositoryOf)
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.LFSRepository{}, builder.WithPredicates(specChanged())).
-		Watches(&appsv1.Deployment{}, toRepository).
+		Watches(&appsv1.Deployment{}, toRepository, builder.WithPredicates(r.deploymentChanged())).
 		Watches(&corev1.Pod{}, toRepository, builder.WithPredicates(podChanged())).
 		Watches(&batchv1.Job{}, toRepository).
 		Watches(&v1alpha1.LFSStore{}, handler.EnqueueRequestsFromMapFunc(r.repositoriesOfStore), builder.WithPredicates(predicate.Or(specChanged(), sessionsChanged()))).
 		WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.repositoriesInNamespace), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, child := range metadataOnly() {
-		b = b.WatchesMetadata(child, toRepository)
+		b = b.WatchesMetadata(child, toRepository, builder.WithPredicates(r.childChanged()))
 	}
 	c, err := b.
 		WatchesRawSource(source.TypedChannel(changed, handler.TypedEnqueueRequestsFromMapFunc(
@@ -148,15 +148,4 @@ func repositoryOf(_ context.Context, o client.Object) []reconcile.Request {
 		namespace = o.GetNamespace()
 	}
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
-}
-
-// specChanged drops the events of our own status writes.
-func specChanged() predicate.Predicate {
-	return predicate.Or(
-		predicate.GenerationChangedPredicate{},
-		predicate.AnnotationChangedPredicate{},
-		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-			return e.ObjectNew.GetDeletionTimestamp() != nil && e.ObjectOld.GetDeletionTimestamp() == nil
-		}},
-	)
 }

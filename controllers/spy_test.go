@@ -25,6 +25,8 @@ type spy struct {
 	mu    sync.Mutex
 	gets  int
 	wrote []string
+	// fails, where set, answers writes instead of the API server.
+	fails func(what string) error
 }
 
 func newSpy(t *testing.T) *spy { return &spy{t: t} }
@@ -43,7 +45,7 @@ func (s *spy) writes() []string {
 	return slices.Clone(s.wrote)
 }
 
-func (s *spy) write(verb string, o any) {
+func (s *spy) write(verb string, o any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := fmt.Sprintf("%T", o)
@@ -51,6 +53,17 @@ func (s *spy) write(verb string, o any) {
 		name += " " + named.GetName()
 	}
 	s.wrote = append(s.wrote, verb+" "+name)
+	if s.fails != nil {
+		return s.fails(verb + " " + name)
+	}
+	return nil
+}
+
+// failing lets writes fail from now on.
+func (s *spy) failing(fails func(what string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails = fails
 }
 
 func (s *spy) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
@@ -63,12 +76,20 @@ func (s *spy) Get(ctx context.Context, key client.ObjectKey, o client.Object, op
 }
 
 func (s *spy) Create(ctx context.Context, o client.Object, opts ...client.CreateOption) error {
-	s.write("create", o)
+	verb := "create"
+	if options := (&client.CreateOptions{}).ApplyOptions(opts); len(options.DryRun) > 0 {
+		verb = "try"
+	}
+	if err := s.write(verb, o); err != nil {
+		return err
+	}
 	return s.Client.Create(ctx, o, opts...)
 }
 
 func (s *spy) Delete(ctx context.Context, o client.Object, opts ...client.DeleteOption) error {
-	s.write("delete", o)
+	if err := s.write("delete", o); err != nil {
+		return err
+	}
 	return s.Client.Delete(ctx, o, opts...)
 }
 
@@ -77,12 +98,16 @@ func (s *spy) Patch(ctx context.Context, o client.Object, patch client.Patch, op
 	if patch.Type() == types.ApplyPatchType {
 		verb = "apply"
 	}
-	s.write(verb, o)
+	if err := s.write(verb, o); err != nil {
+		return err
+	}
 	return s.Client.Patch(ctx, o, patch, opts...)
 }
 
 func (s *spy) Apply(ctx context.Context, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-	s.write("apply", o)
+	if err := s.write("apply", o); err != nil {
+		return err
+	}
 	return s.Client.Apply(ctx, o, opts...)
 }
 
@@ -94,7 +119,9 @@ type statusSpy struct {
 }
 
 func (w statusSpy) Update(ctx context.Context, o client.Object, opts ...client.SubResourceUpdateOption) error {
-	w.s.write("status", o)
+	if err := w.s.write("status", o); err != nil {
+		return err
+	}
 	if repo, ok := o.(*v1alpha1.LFSRepository); ok {
 		checkInvariants(w.s.t, repo)
 	}

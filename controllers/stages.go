@@ -14,6 +14,13 @@ import (
 // Tests are less patient.
 var stageLasts = 3 * time.Second
 
+// stages on the way to Ready: they take time, and nothing else is wrong.
+var stages = map[string]bool{
+	v1alpha1.ReasonProgressing:          true,
+	v1alpha1.ReasonConfigurationPending: true,
+	reasonChecking:                      true,
+}
+
 // holdStage leaves the status as it is while a repository goes from one stage on its
 // way to Ready to the next: every write is one to etcd, and thousands of repositories
 // may be on their way at once. A stage that lasts is told; and so is, at once,
@@ -21,13 +28,16 @@ var stageLasts = 3 * time.Second
 // others act on it.
 func (r *LFSRepositoryReconciler) holdStage(p *pass, end error) {
 	mem := r.memory.of(p.key(), p.repo.UID)
-	before, now := onTheWay(p.live), onTheWay(p.repo)
-	if end != nil || before == nil || now == nil || !sameButConditions(p.live.Status, p.repo.Status) {
+	if end != nil || !p.mayHold() {
 		mem.stage = ""
 		return
 	}
-	if mem.stage != now.Message {
-		mem.stage, mem.stageSince = now.Message, p.now
+	stage := readyOf(p.repo).Message
+	if p.untold() {
+		stage = "new" // whichever it is, the first is told in time
+	}
+	if mem.stage != stage {
+		mem.stage, mem.stageSince = stage, p.now
 	}
 	if wait := mem.stageSince.Add(stageLasts).Sub(p.now); wait > 0 {
 		p.repo.Status = *p.live.Status.DeepCopy()
@@ -35,21 +45,38 @@ func (r *LFSRepositoryReconciler) holdStage(p *pass, end error) {
 	}
 }
 
-// onTheWay is the Ready condition of a repository that is not Ready, for no other
-// reason than that it takes time; nil of all others.
-func onTheWay(repo *v1alpha1.LFSRepository) *metav1.Condition {
-	c := meta.FindStatusCondition(repo.Status.Conditions, v1alpha1.ConditionReady)
-	if c == nil || c.ObservedGeneration != repo.Generation || c.Reason != v1alpha1.ReasonProgressing {
-		return nil
+// mayHold is true between two stages, before the first, and while servers load what
+// a store or an administrator has changed.
+func (p *pass) mayHold() bool {
+	before, now := readyOf(p.live), readyOf(p.repo)
+	switch {
+	case !stages[now.Reason]:
+		return false
+	case p.untold():
+		return true
+	case before == nil || before.ObservedGeneration != p.repo.Generation || !sameInEffect(p.live.Status, p.repo.Status):
+		return false
+	case now.Reason == v1alpha1.ReasonConfigurationPending && before.Status == metav1.ConditionTrue:
+		return true
 	}
-	return c
+	return stages[before.Reason]
 }
 
-// sameButConditions is true when nothing else differs, except for UIDs of Secrets,
+// untold: status says nothing yet, nor must it. ServiceAccounts are let in by a
+// ClusterRoleBinding that goes by status.location.
+func (p *pass) untold() bool {
+	return p.recorded && len(p.live.Status.Conditions) == 0 && !p.repo.Spec.AdmitsServiceAccounts()
+}
+
+func readyOf(repo *v1alpha1.LFSRepository) *metav1.Condition {
+	return meta.FindStatusCondition(repo.Status.Conditions, v1alpha1.ConditionReady)
+}
+
+// sameInEffect is true when only what people read differs; and UIDs of Secrets,
 // which memory keeps until the next write.
-func sameButConditions(a, b v1alpha1.LFSRepositoryStatus) bool {
+func sameInEffect(a, b v1alpha1.LFSRepositoryStatus) bool {
 	for _, s := range []*v1alpha1.LFSRepositoryStatus{&a, &b} {
-		s.Conditions = nil
+		s.Conditions, s.Policy, s.URL, s.Endpoints = nil, nil, "", nil
 		secrets := make([]v1alpha1.SecretStatus, len(s.Secrets))
 		for i, record := range s.Secrets {
 			record.UID = ""

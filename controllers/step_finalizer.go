@@ -4,6 +4,7 @@ import (
 	"context"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -15,28 +16,46 @@ var ourFinalizers = []string{v1alpha1.FinalizerData, v1alpha1.FinalizerServer}
 
 // finalizer sets one exactly while the data is to be deleted with the resource,
 // and one where owner references do not reach what runs; both before anything is
-// written there.
+// written there. What a new repository has to record goes along.
 func (r *LFSRepositoryReconciler) finalizer(ctx context.Context, p *pass) error {
-	return r.patchFinalizers(ctx, p, map[string]bool{
+	patched := p.live.DeepCopy()
+	if !setFinalizers(patched, map[string]bool{
 		v1alpha1.FinalizerData:   p.repo.Spec.DeletionPolicy == v1alpha1.DeletionDelete,
 		v1alpha1.FinalizerServer: p.in.Apart(),
-	})
+	}) {
+		return nil
+	}
+	records := p.persist && p.live.Status.Location == nil
+	if records {
+		sealed, err := r.sealRecord(p.repo)
+		if err != nil {
+			return err
+		}
+		metav1.SetMetaDataAnnotation(&patched.ObjectMeta, annotationRecord, sealed)
+	}
+	if err := r.patchMeta(ctx, p, patched); err != nil {
+		return err
+	}
+	if records {
+		p.persist, p.recorded = false, true
+	}
+	return nil
 }
 
-// patchFinalizers changes the finalizers in the cluster and in the pass.
-func (r *LFSRepositoryReconciler) patchFinalizers(ctx context.Context, p *pass, wanted map[string]bool) error {
-	patched := p.live.DeepCopy()
-	changed := false
+// setFinalizers tells whether that changed anything.
+func setFinalizers(repo *v1alpha1.LFSRepository, wanted map[string]bool) (changed bool) {
 	for _, finalizer := range ourFinalizers {
 		change := controllerutil.RemoveFinalizer
 		if wanted[finalizer] {
 			change = controllerutil.AddFinalizer
 		}
-		changed = change(patched, finalizer) || changed
+		changed = change(repo, finalizer) || changed
 	}
-	if !changed {
-		return nil
-	}
+	return changed
+}
+
+// patchMeta brings changed metadata into the cluster and into the pass.
+func (r *LFSRepositoryReconciler) patchMeta(ctx context.Context, p *pass, patched *v1alpha1.LFSRepository) error {
 	patch := client.MergeFromWithOptions(p.live, client.MergeFromWithOptimisticLock{})
 	if err := r.Patch(ctx, patched, patch, client.FieldOwner(fieldManager)); apierrors.IsNotFound(err) {
 		p.live = patched // gone already, and the cache does not know it yet

@@ -86,8 +86,12 @@ func elsewhere(p *pass, s desired.Secret) string {
 }
 
 // nameIsFree asks by a dry run whether a Secret could be created. One that is
-// there without a record of ours belongs to somebody else.
+// there without a record of ours belongs to somebody else. Names apart from the
+// tenant are made from the UID, so nobody else has one.
 func (r *LFSRepositoryReconciler) nameIsFree(ctx context.Context, p *pass, s desired.Secret) (bool, error) {
+	if elsewhere(p, s) != "" {
+		return true, nil
+	}
 	err := r.Create(ctx, s.Object.DeepCopy(), client.DryRunAll, client.FieldOwner(apply.FieldManager))
 	if apierrors.IsAlreadyExists(err) {
 		if age := p.now.Sub(p.repo.CreationTimestamp.Time); age < leftovers {
@@ -160,7 +164,10 @@ func (r *LFSRepositoryReconciler) replaceSecrets(ctx context.Context, p *pass) e
 			p.persist = true
 		}
 	}
-	return r.persisted(ctx, p)
+	if p.persist {
+		return errPersistFirst
+	}
+	return nil
 }
 
 // mistrustKeys acts on what the servers say of their signing keys. A Secret that

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,8 +48,11 @@ type serverView struct {
 // poll tells the poller whom to ask, and reads what they said last.
 func (r *LFSRepositoryReconciler) poll(_ context.Context, p *pass) error {
 	pods := p.serverPods()
+	if p.deployment == nil && len(p.problems) == 0 {
+		p.again(time.Second) // too new for the cache, whose word of it wakes nobody
+	}
 	wish := poll.Wish{
-		Targets: r.Targets(p.live, pods),
+		Targets: r.Targets(p.repo, pods),
 		Token:   p.in.Credentials.StatusToken,
 		Fast:    !conditionTrue(p.live, v1alpha1.ConditionReady) && !p.repo.Spec.Suspend,
 		Epoch:   p.epoch(pods),

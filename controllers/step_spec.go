@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 )
 
@@ -60,11 +62,29 @@ func resolveLocation(repo *v1alpha1.LFSRepository, store *v1alpha1.LFSStore) *v1
 	return &v1alpha1.Location{Endpoint: repo.Spec.Storage.Endpoint, Bucket: repo.Spec.Bucket, Prefix: repo.OwnPrefix()}
 }
 
-// persisted ends the pass when status holds something new that the next steps
-// rely on: intents to create Secrets, token generations, the location.
-func (r *LFSRepositoryReconciler) persisted(_ context.Context, p *pass) error {
-	if p.persist {
-		return errPersistFirst
+// persisted writes the status now when it holds something new that the next steps
+// rely on: intents to create Secrets, token generations, the location. What the
+// conditions say is decided at the end of the pass; but no status is without Ready.
+func (r *LFSRepositoryReconciler) persisted(ctx context.Context, p *pass) error {
+	if !p.persist {
+		return nil
 	}
+	if len(p.repo.Status.Conditions) == 0 {
+		ready := readiness(p, errPersistFirst)
+		p.put(v1alpha1.ConditionReady, ready)
+		p.put(v1alpha1.ConditionReconciling, reconciling(ready))
+		p.put(v1alpha1.ConditionStalled, stalled(ready))
+		p.repo.Status.ObservedGeneration = p.repo.Generation
+	}
+	switch err := r.updateStatus(ctx, p); {
+	case apierrors.IsConflict(err):
+		return errPersistFirst // somebody was quicker; look again
+	case apierrors.IsNotFound(err):
+		return errGone
+	case err != nil:
+		return err
+	}
+	p.live, p.persist = p.repo.DeepCopy(), false
+	p.in.Repository = p.live
 	return nil
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # bars-scale.sh [PART…]: the figures of an operator with many repositories, one "bar
-# NAME VALUE" line each on standard output, everything else on standard error. Takes
-# about half an hour; without PART it measures all.
+# NAME VALUE" line each on standard output, everything else on standard error. Without
+# PART (quota, availability, operator) it measures all, which takes about an hour.
 #
-#   SCALE_SIZES="100 1000"   numbers of repositories; 5000 takes a quarter of an hour more
+#   SCALE_SIZES="100 1000 5000"  numbers of repositories that the operator is measured
+#                            with. Each is given up after 3 minutes and 0.3 s per
+#                            repository; without 5000 it takes half the time
 #   AVAILABILITY_SECONDS=120 how long each disturbance lasts (needs root, as every local cluster)
 #   SCALE_IDLE=10m           how long writes are counted while nothing happens
 #

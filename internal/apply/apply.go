@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -64,15 +65,20 @@ func (a *Applier) Apply(ctx context.Context, owner metav1.Object, set []runtime.
 }
 
 func (a *Applier) applyOne(ctx context.Context, owner metav1.Object, w wanted) error {
-	live, err := a.guard(ctx, owner, w.ref)
+	last, known := a.memory.get(owner.GetUID(), w.ref)
+	live, err := a.guard(ctx, owner, w.ref, known)
 	if err != nil {
 		return err
 	}
-	last, known := a.memory.get(owner.GetUID(), w.ref)
 	if live != nil && known && last.desired == w.hash && last.unchanged(live) {
 		return nil
 	}
-	answer, err := a.write(ctx, w)
+	answer, err := a.write(ctx, w, live == nil)
+	if live == nil && apierrors.IsConflict(err) { // it is there, and the cache does not hold it
+		if live, err = a.direct(ctx, owner, w.ref); err == nil {
+			answer, err = a.write(ctx, w, live == nil)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -86,12 +92,20 @@ func (a *Applier) applyOne(ctx context.Context, owner metav1.Object, w wanted) e
 	return nil
 }
 
-// write applies an object. The answer is its metadata, which is all that is
-// remembered: the API server need not send what it has just been sent.
-func (a *Applier) write(ctx context.Context, w wanted) (*metav1.PartialObjectMetadata, error) {
+// write applies an object; a new one only where there is none. The answer is its
+// metadata, which is all that is remembered: the API server need not send what it
+// has just been sent.
+func (a *Applier) write(ctx context.Context, w wanted, isNew bool) (*metav1.PartialObjectMetadata, error) {
+	body := w.json
+	if isNew {
+		var err error
+		if body, err = w.ofNoVersion(); err != nil {
+			return nil, err
+		}
+	}
 	answer := partial(w.ref.GroupVersionKind)
 	answer.Namespace, answer.Name = w.ref.Namespace, w.ref.Name
-	patch := client.RawPatch(types.ApplyPatchType, w.json)
+	patch := client.RawPatch(types.ApplyPatchType, body)
 	err := a.Writer.Patch(ctx, answer, patch, client.ForceOwnership, client.FieldOwner(FieldManager))
 	return answer, Classify(w.ref, err)
 }
@@ -109,6 +123,11 @@ func (a *Applier) Create(ctx context.Context, config runtime.ApplyConfiguration)
 	}
 	err = a.Writer.Create(ctx, u, client.FieldOwner(FieldManager))
 	return Classify(w.ref, client.IgnoreAlreadyExists(err))
+}
+
+// Made is true of an object that is as the owner's last apply left it.
+func (a *Applier) Made(owner types.UID, live metav1.Object) bool {
+	return a.memory.made(owner, live)
 }
 
 // Forget drops what is remembered of an owner that is gone.

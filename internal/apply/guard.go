@@ -34,26 +34,32 @@ func (e *ForeignError) Error() string {
 // guard returns the live object, nil if there is none, or a ForeignError.
 //
 // The cache holds only objects with our label. What is not in there may still
-// exist, so the API server is asked before an object is written for the first
-// time; but not for an owner of another namespace, where names are made from its UID.
-func (a *Applier) guard(ctx context.Context, owner metav1.Object, ref Ref) (*metav1.PartialObjectMetadata, error) {
+// exist: of one that was never applied the write itself finds that out; one that was
+// may have been deleted, or is too new for the cache, or has lost its label.
+func (a *Applier) guard(ctx context.Context, owner metav1.Object, ref Ref, known bool) (*metav1.PartialObjectMetadata, error) {
 	live := partial(ref.GroupVersionKind)
-	err := a.Cache.Get(ctx, ref.NamespacedName, live)
-	if apierrors.IsNotFound(err) {
-		if _, known := a.memory.get(owner.GetUID(), ref); known {
-			// Deleted, or our own creation has not reached the cache yet.
-			a.log(ctx).V(1).Info("Object not in the cache", "object", ref.String())
-		}
-		if owner.GetNamespace() != "" && ref.Namespace != owner.GetNamespace() {
-			return nil, nil // see Applier.UIDLabel
-		}
-		live = partial(ref.GroupVersionKind)
-		err = a.Direct.Get(ctx, ref.NamespacedName, live)
-	}
-	if apierrors.IsNotFound(err) {
+	switch err := a.Cache.Get(ctx, ref.NamespacedName, live); {
+	case apierrors.IsNotFound(err) && !known:
 		return nil, nil
+	case apierrors.IsNotFound(err):
+		a.log(ctx).V(1).Info("Object not in the cache", "object", ref.String())
+		return a.direct(ctx, owner, ref)
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", ref, err)
 	}
-	if err != nil {
+	if !a.Owns(owner, live) {
+		return nil, foreign(owner, ref, live)
+	}
+	return live, nil
+}
+
+// direct is the guard of an object that the cache does not hold.
+func (a *Applier) direct(ctx context.Context, owner metav1.Object, ref Ref) (*metav1.PartialObjectMetadata, error) {
+	live := partial(ref.GroupVersionKind)
+	switch err := a.Direct.Get(ctx, ref.NamespacedName, live); {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("reading %s: %w", ref, err)
 	}
 	if !a.Owns(owner, live) {

@@ -43,6 +43,17 @@ func (m *memory) put(owner types.UID, ref Ref, a applied) {
 	m.owners[owner][ref] = a
 }
 
+func (m *memory) made(owner types.UID, live metav1.Object) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.owners[owner] {
+		if a.uid == live.GetUID() {
+			return a.unchanged(live)
+		}
+	}
+	return false
+}
+
 func (m *memory) forget(owner types.UID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -52,18 +63,18 @@ func (m *memory) forget(owner types.UID) {
 // unchanged is true when the live object is what our last apply made of it: the
 // same version, an older one (the informer lags behind our own write), or a
 // newer one that differs in status only.
-func (a applied) unchanged(live *metav1.PartialObjectMetadata) bool {
-	if a.uid != live.UID {
+func (a applied) unchanged(live metav1.Object) bool {
+	if a.uid != live.GetUID() {
 		return false
 	}
-	if a.version == live.ResourceVersion {
+	if a.version == live.GetResourceVersion() {
 		return true
 	}
-	if order, err := resourceversion.CompareResourceVersion(live.ResourceVersion, a.version); err == nil && order < 0 {
+	if order, err := resourceversion.CompareResourceVersion(live.GetResourceVersion(), a.version); err == nil && order < 0 {
 		return true
 	}
 	// Without a generation (ConfigMap, ServiceAccount) every write is one to content.
-	return live.Generation != 0 && a.essence == essenceOf(live)
+	return live.GetGeneration() != 0 && a.essence == essenceOf(live)
 }
 
 // essenceOf names what of an object's metadata changes with its content: the

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 )
 
 // Ref names an object of the cluster.
@@ -29,25 +30,58 @@ type wanted struct {
 }
 
 func newWanted(config runtime.ApplyConfiguration) (wanted, error) {
+	ref, err := refOf(config)
+	if err != nil {
+		return wanted{}, err
+	}
 	body, err := json.Marshal(config)
 	if err != nil {
-		return wanted{}, fmt.Errorf("encoding %T: %w", config, err)
+		return wanted{}, fmt.Errorf("encoding %s: %w", ref, err)
 	}
-	var head struct {
-		metav1.TypeMeta   `json:",inline"`
-		metav1.ObjectMeta `json:"metadata"`
+	return wanted{ref: ref, json: body, hash: sha256.Sum256(body)}, nil
+}
+
+// identified is what apply configurations tell without being encoded.
+type identified interface {
+	GetAPIVersion() *string
+	GetKind() *string
+	GetNamespace() *string
+	GetName() *string
+}
+
+func refOf(config runtime.ApplyConfiguration) (Ref, error) {
+	id, ok := config.(identified)
+	if !ok {
+		return Ref{}, fmt.Errorf("%T does not say which object it is", config)
 	}
-	if err := json.Unmarshal(body, &head); err != nil {
-		return wanted{}, fmt.Errorf("decoding %T: %w", config, err)
+	group, err := schema.ParseGroupVersion(ptr.Deref(id.GetAPIVersion(), ""))
+	if err != nil {
+		return Ref{}, err
 	}
-	return wanted{
-		ref: Ref{
-			GroupVersionKind: head.GroupVersionKind(),
-			NamespacedName:   types.NamespacedName{Namespace: head.Namespace, Name: head.Name},
-		},
-		json: body,
-		hash: sha256.Sum256(body),
+	return Ref{
+		GroupVersionKind: group.WithKind(ptr.Deref(id.GetKind(), "")),
+		NamespacedName:   types.NamespacedName{Namespace: ptr.Deref(id.GetNamespace(), ""), Name: ptr.Deref(id.GetName(), "")},
 	}, nil
+}
+
+// ofNoVersion is the object as it is applied for the first time. The version is one
+// that no object can have, so the API server answers Conflict where there is one:
+// looking first would leave a moment in which somebody else makes it, and be one more
+// request.
+func (w wanted) ofNoVersion() ([]byte, error) {
+	var top, metadata map[string]json.RawMessage
+	if err := json.Unmarshal(w.json, &top); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(top["metadata"], &metadata); err != nil {
+		return nil, err
+	}
+	metadata["resourceVersion"] = json.RawMessage(`"1"`)
+	var err error
+	if top["metadata"], err = json.Marshal(metadata); err != nil {
+		return nil, err
+	}
+	return json.Marshal(top)
 }
 
 // unstructured returns a fresh object each time: Apply writes the server's

@@ -17,11 +17,11 @@ import (
 func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace string, mine client.ListOption, kinds []schema.GroupVersionKind, set []runtime.ApplyConfiguration) error {
 	keep := map[Ref]bool{}
 	for _, config := range set {
-		w, err := newWanted(config)
+		ref, err := refOf(config)
 		if err != nil {
 			return err
 		}
-		keep[w.ref] = true
+		keep[ref] = true
 	}
 	var errs []error
 	for _, kind := range kinds {

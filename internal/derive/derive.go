@@ -6,6 +6,7 @@ package derive
 import (
 	"crypto/ed25519"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -51,6 +52,19 @@ func (m *Master) SigningKey(uid string, generation int64) (id string, key []byte
 // Its public half is no secret.
 func (m *Master) GrantKey(storeUID string) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(m.secret("store-grants", storeUID, "", 0))
+}
+
+// Seal vouches for what the operator has recorded outside of status about the
+// repository with that UID, where others could change it.
+func (m *Master) Seal(uid string, record []byte) []byte {
+	mac := hmac.New(sha256.New, m.secret("record", uid, "", 0))
+	_, _ = mac.Write(record)
+	return mac.Sum(nil)
+}
+
+// Sealed is true for exactly that record of that repository.
+func (m *Master) Sealed(uid string, record, seal []byte) bool {
+	return hmac.Equal(m.Seal(uid, record), seal)
 }
 
 // Fingerprint names a key without giving it away.

@@ -1,10 +1,8 @@
 package desired
 
 import (
-	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
 // HTTPRouteKind is the Gateway API's. Its Go module is not used: the few fields that
@@ -16,7 +14,7 @@ const GatewayKind = "Gateway"
 
 // httpRouteApplyConfiguration holds the fields of an HTTPRoute that we own.
 type httpRouteApplyConfiguration struct {
-	metav1.TypeMeta                        `json:",inline"`
+	metav1ac.TypeMetaApplyConfiguration    `json:",inline"`
 	*metav1ac.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 
 	Spec httpRouteSpec `json:"spec"`
@@ -81,7 +79,7 @@ func httpRoute(in Inputs) *httpRouteApplyConfiguration {
 		rule.Matches = append(rule.Matches, httpRouteMatch{Path: pathMatch{Type: "PathPrefix", Value: path}})
 	}
 	route := &httpRouteApplyConfiguration{
-		TypeMeta: metav1.TypeMeta{APIVersion: HTTPRouteKind.GroupVersion().String(), Kind: HTTPRouteKind.Kind},
+		TypeMetaApplyConfiguration: *metav1ac.TypeMeta().WithAPIVersion(HTTPRouteKind.GroupVersion().String()).WithKind(HTTPRouteKind.Kind),
 		ObjectMetaApplyConfiguration: metav1ac.ObjectMeta().WithName(name).WithNamespace(at.Namespace).
 			WithLabels(in.labels(at, ComponentServer)),
 		Spec: httpRouteSpec{Hostnames: e.Hosts, Rules: []httpRouteRule{rule}},

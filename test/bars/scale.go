@@ -20,9 +20,12 @@ var scaleParts = []rigPart{
 // scale measures those parts that are named, or all.
 func scale(ctx context.Context, only []string) error { return measureOnRig(ctx, scaleParts, only) }
 
+// usualSize is the number of LFSRepositories of an installation that is not small.
+const usualSize = 1000
+
 // scaleSizes are the numbers of LFSRepositories, from SCALE_SIZES.
 func scaleSizes() (sizes []int, err error) {
-	for _, word := range strings.Fields(cmp.Or(os.Getenv("SCALE_SIZES"), "100 1000")) {
+	for _, word := range strings.Fields(cmp.Or(os.Getenv("SCALE_SIZES"), "100 1000 5000")) {
 		n, err := strconv.Atoi(word)
 		if err != nil || n < 1 || n > mostRepositories {
 			return nil, fmt.Errorf("SCALE_SIZES: %q is not a number of repositories from 1 to %d", word, mostRepositories)
