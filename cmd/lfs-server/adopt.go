@@ -34,6 +34,7 @@ func adoptObjects(ctx context.Context, args []string, stdout io.Writer) error {
 	if cfg.AdoptFrom == nil {
 		return errors.New("the configuration names nothing to adopt: spec.adoptFrom is not set")
 	}
+	o.adopts = cfg.AdoptFrom
 	to, err := o.connectAs(ctx, cfg)
 	if err != nil {
 		return err

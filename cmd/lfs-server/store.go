@@ -24,6 +24,8 @@ type storeOptions struct {
 	config, credentialsDir, caFile string
 	// tokenFile is for sessions, where there is no key.
 	tokenFile string
+	// adopts is what sessions may read beside the repository's own, nil for nothing.
+	adopts *serverconfig.AdoptFrom
 }
 
 func (o *storeOptions) register(fs *flag.FlagSet) {
@@ -92,7 +94,7 @@ func (o storeOptions) source(cfg *serverconfig.Config) (sessions.Source, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
-	return sessions.FromWebIdentity(cfg, o.tokenFile, objectstore.NewTransport(roots), ""), nil
+	return sessions.FromWebIdentity(st, o.adopts, o.tokenFile, objectstore.NewTransport(roots), ""), nil
 }
 
 // why says what to do where no session came.

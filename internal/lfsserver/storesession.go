@@ -56,7 +56,7 @@ func (s *Server) holdsSessions(cfg *serverconfig.Config, ca []byte, key bool) bo
 	if from := cfg.Storage.Sessions; from != nil {
 		s.holder.Use(sessions.FromIssuer(*from, s.options.StoreTokenFile))
 	} else {
-		s.holder.Use(sessions.FromWebIdentity(ownPart(cfg), s.options.StoreTokenFile, s.toStore(cfg, ca), digest(string(ca))))
+		s.holder.Use(sessions.FromWebIdentity(cfg.Storage, nil, s.options.StoreTokenFile, s.toStore(cfg, ca), digest(string(ca))))
 	}
 	return true
 }
@@ -64,13 +64,6 @@ func (s *Server) holdsSessions(cfg *serverconfig.Config, ca []byte, key bool) bo
 // sessioned is true where the configuration names something else than a key.
 func sessioned(cfg *serverconfig.Config) bool {
 	return cfg.Storage.Sessions != nil || cfg.Storage.WebIdentity != nil
-}
-
-// ownPart leaves out what a Job adopts: the server need not read it.
-func ownPart(cfg *serverconfig.Config) *serverconfig.Config {
-	own := *cfg
-	own.AdoptFrom = nil
-	return &own
 }
 
 // sessionProblem says why there is no session with the store, nil while there is.

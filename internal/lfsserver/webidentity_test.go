@@ -132,13 +132,13 @@ func TestWebIdentityIsBound(t *testing.T) {
 	if err := os.WriteFile(file, []byte(w.k.token("server", stsAudience)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := sessions.FromWebIdentity(&cfg, file, http.DefaultTransport, "").Ask(t.Context())
+	answer, err := sessions.FromWebIdentity(cfg.Storage, nil, file, http.DefaultTransport, "").Ask(t.Context())
 	if err != nil || answer.ExpiresIn < 600 {
 		t.Fatalf("%+v, %v", answer.ExpiresIn, err)
 	}
 	checkBound(t, w.store, bucket, answer, "")
-	cfg.AdoptFrom = &serverconfig.AdoptFrom{Bucket: bucket, Prefix: "theirs/"}
-	if answer, err = sessions.FromWebIdentity(&cfg, file, http.DefaultTransport, "").Ask(t.Context()); err != nil {
+	from := &serverconfig.AdoptFrom{Bucket: bucket, Prefix: "theirs/"}
+	if answer, err = sessions.FromWebIdentity(cfg.Storage, from, file, http.DefaultTransport, "").Ask(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	checkBound(t, w.store, bucket, answer, "theirs/a")

@@ -11,13 +11,13 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/storesession"
 )
 
-// FromWebIdentity assumes the role that the configuration names, by the token of the
-// pod's own ServiceAccount, and with sessions that can do no more than the pod has to,
-// as those of an issuer. by names the transport: it differs for another one.
-func FromWebIdentity(cfg *serverconfig.Config, tokenFile string, transport http.RoundTripper, by string) Source {
-	st := cfg.Storage
+// FromWebIdentity assumes the role of the storage, by the token of the pod's own
+// ServiceAccount, and with sessions that can do no more than the pod has to, as those of
+// an issuer: its own prefix, and to read what it adopts, where that is not nil. by names
+// the transport: it differs for another one.
+func FromWebIdentity(st serverconfig.Storage, adopts *serverconfig.AdoptFrom, tokenFile string, transport http.RoundTripper, by string) Source {
 	return &fromWebIdentity{
-		grant: grantOf(cfg), by: by,
+		grant: grantOf(st, adopts), by: by,
 		sts: &STS{
 			Endpoint: st.WebIdentity.STS, Region: st.Region, RoleARN: st.WebIdentity.RoleARN,
 			Duration: storesession.DefaultDuration, Transport: transport, Token: TokenFile(tokenFile),
@@ -31,15 +31,14 @@ type fromWebIdentity struct {
 	by    string
 }
 
-// grantOf is what whoever has that configuration has to do.
-func grantOf(cfg *serverconfig.Config) storesession.Grant {
-	st := cfg.Storage
+// grantOf is what a pod has to do.
+func grantOf(st serverconfig.Storage, adopts *serverconfig.AdoptFrom) storesession.Grant {
 	g := storesession.Grant{Bucket: st.Bucket, Prefix: st.Prefix, CreateBucket: st.CreateBucket}
 	if e := st.Encryption; e != nil && e.Type == serverconfig.EncryptionKMS {
 		g.KMSKey = storesession.KMSKey(st.WebIdentity.RoleARN, e.KMSKeyID)
 	}
-	if from := cfg.AdoptFrom; from != nil && *from != (serverconfig.AdoptFrom{Bucket: st.Bucket, Prefix: st.Prefix}) {
-		g.Read = &storesession.Source{Bucket: from.Bucket, Prefix: from.Prefix}
+	if adopts != nil && *adopts != (serverconfig.AdoptFrom{Bucket: st.Bucket, Prefix: st.Prefix}) {
+		g.Read = &storesession.Source{Bucket: adopts.Bucket, Prefix: adopts.Prefix}
 	}
 	return g
 }
