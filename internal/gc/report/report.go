@@ -74,12 +74,12 @@ func Load(ctx context.Context, b objectstore.Bucket, p layout.Prefix) (Report, e
 	if err != nil {
 		return r, fmt.Errorf("reading the last report: %w", err)
 	}
-	if err := json.Unmarshal(raw, &r); err != nil {
-		// It lacks what it remembers, nothing more: the guard against an empty
-		// history then starts afresh.
-		return Report{}, nil
+	if json.Unmarshal(raw, &r) == nil {
+		return r, nil
 	}
-	return r, nil
+	// What cannot be read lacks what it remembers, nothing more: the guard against
+	// an empty history then starts afresh.
+	return Report{}, nil
 }
 
 const maxReport = 1 << 20
