@@ -161,7 +161,7 @@ func (r *LFSRepositoryReconciler) purge(ctx context.Context, p *pass) error {
 			"the data could not be deleted, which will be tried again: %s; %s", p.describeFailure(job, message), wayOut), recheck}
 	default:
 		if account := desired.PurgeAccount(p.in, job); account != nil {
-			if err := r.Applier.Create(ctx, account); err != nil {
+			if err := r.sortErrors(p, r.Applier.Create(ctx, account)); err != nil {
 				return err
 			}
 		}
