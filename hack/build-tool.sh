@@ -35,6 +35,7 @@ describe() {
 	coredns) dir=hack/coredns pkg=. takes="about 2 minutes, the first time" ;;
 	teststore) dir=hack/store pkg=. takes="about a minute, the first time" ;;
 	minio) dir=hack/minio pkg=github.com/minio/minio takes="about 5 minutes on two cores, the first time" ;;
+	traefik) dir=hack/gateway pkg=github.com/traefik/traefik/v3/cmd/traefik takes="about 10 minutes on two cores, the first time" ;;
 	git-lfs) dir=hack/gitlfs pkg=github.com/git-lfs/git-lfs/v3 takes="about half a minute, the first time" ;;
 	git-lfs-test-server-api) dir=hack/gitlfs pkg=github.com/git-lfs/git-lfs/v3/t/$1 ;;
 	gitserver | pause | mkimage) dir=hack/images pkg=./$1 ;;
@@ -45,7 +46,7 @@ describe() {
 	*) die "no tool named $1; there are: ${TOOLS[*]}" ;;
 	esac
 }
-TOOLS=(kube coredns teststore minio git-lfs git-lfs-test-server-api gitserver pause mkimage cluster controller-gen golangci-lint)
+TOOLS=(kube coredns teststore minio traefik git-lfs git-lfs-test-server-api gitserver pause mkimage cluster controller-gen golangci-lint)
 
 die() { echo "build-tool: $*" >&2; exit 1; }
 say() { echo "build-tool: $*" >&2; }

@@ -5,6 +5,8 @@
 #   dev      what the cluster itself needs (pause, CoreDNS), and the S3 store and
 #            the Git server of tests and demo
 #   product  the operator's own, built from cmd/ as it is now
+#   gateway  a Gateway API implementation and its kinds, in a folder of their own:
+#            clusters load all of the others when they start, and few need this one
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -73,6 +75,18 @@ dev() {
 		-link "$core/git=/usr/bin/git" -dir /usr/share/git-core/templates "/gitserver=$BIN/gitserver" "${files[@]}"
 }
 
+gateway() {
+	"$ROOT/hack/build-tool.sh" mkimage traefik
+	OUT=$OUT/gateway cached gateway -name localhost/lfs-operator-gateway:dev -entrypoint /traefik \
+		"/traefik=$BIN/traefik" "$(certificates)"
+	local api kind
+	api=$(cd "$ROOT/hack/gateway" && go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)
+	for kind in "$api"/config/crd/standard/*.yaml; do
+		echo ---
+		cat "$kind"
+	done >"$OUT/gateway/crds.yaml"
+}
+
 product() {
 	"$ROOT/hack/build-tool.sh" mkimage
 	local work name
@@ -88,10 +102,10 @@ product() {
 		"/manager=$work/manager" "/lfs-server=$work/lfs-server" "$(certificates)"
 }
 
-[ $# -gt 0 ] || die "usage: hack/images.sh dev|product..."
+[ $# -gt 0 ] || die "usage: hack/images.sh dev|product|gateway..."
 for set_ in "$@"; do
 	case $set_ in
-	dev | product) "$set_" ;;
-	*) die "no set $set_; there are: dev product" ;;
+	dev | product | gateway) "$set_" ;;
+	*) die "no set $set_; there are: dev product gateway" ;;
 	esac
 done

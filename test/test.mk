@@ -60,5 +60,5 @@ bars-stores: ## Measure what keeps tenants apart: permissions, credentials, adop
 	@hack/bars-stores.sh $(PARTS)
 
 .PHONY: bars-scale
-bars-scale: ## Measure quota, availability and the operator with 100, 1,000 and 5,000 repositories (an hour; SCALE_SIZES and SCALE_IDLE for less).
-	@hack/bars-scale.sh
+bars-scale: ## Measure quota, availability, a Gateway and the operator with 100, 1,000 and 5,000 repositories (over an hour; PARTS="gateway", SCALE_SIZES, SCALE_IDLE for less).
+	@hack/bars-scale.sh $(PARTS)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -48,10 +47,7 @@ func availabilityApart(ctx context.Context, r *rig) error {
 	if err := prepareIsolated(ctx); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "hack/isolated.sh", r.bin("bars"), "availability")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "IMAGE_TAR="+filepath.Join(r.root, "bin", "images", "lfs-operator.tar"))
-	return cmd.Run()
+	return r.inIsolated(ctx, "availability")
 }
 
 // availabilityPorts begin here.

@@ -7,6 +7,7 @@
 //	bars gc [PART…]   garbage collection at scale; needs no cluster
 //	bars stores [PART…]   what keeps tenants apart; some parts need a cluster
 //	bars availability [PART…]   pushes and pulls while pods and stores come and go; needs a cluster
+//	bars gateway   pushes and pulls through a Gateway API implementation; needs a cluster
 //	bars scale [PART…]   the operator with thousands of repositories; needs no cluster
 //	bars relay LISTEN PUT GET   a bare relay between two links and whoever asks
 //	bars time NAME COMMAND…   how long a command takes, in seconds
@@ -46,6 +47,8 @@ func main() {
 		err = stores(ctx, os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "availability":
 		err = availability(ctx, os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "gateway":
+		err = measureInCluster(ctx, []part{gatewayPart}, os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "scale":
 		err = scale(ctx, os.Args[2:])
 	case len(os.Args) == 5 && os.Args[1] == "relay":

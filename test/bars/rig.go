@@ -70,6 +70,14 @@ func prepareIsolated(ctx context.Context) error {
 	return nil
 }
 
+// inIsolated measures parts that need a cluster, in one of their own.
+func (r *rig) inIsolated(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, "hack/isolated.sh", append([]string{r.bin("bars")}, args...)...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), "IMAGE_TAR="+filepath.Join(r.root, "bin", "images", "lfs-operator.tar"))
+	return cmd.Run()
+}
+
 // program is a running process; its output stands in a file.
 type program struct {
 	name, log string

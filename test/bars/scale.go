@@ -14,6 +14,7 @@ import (
 var scaleParts = []rigPart{
 	{"quota", quotaOvershoot},
 	{"availability", availabilityApart},
+	{"gateway", gatewayApart},
 	{"operator", operatorScale},
 }
 
