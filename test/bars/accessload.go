@@ -67,8 +67,8 @@ func overload(ctx context.Context, r *rig) error {
 	}
 	slices.Sort(admitted)
 	p99 := admitted[len(admitted)*99/100]
-	r.say("%d commands ended well, %d were lost; %d times 429; p99 of the admitted %.1f ms, most %.1f ms",
-		len(admitted), lost, w.refused.Load(), p99, admitted[len(admitted)-1])
+	r.say("%d commands ended well, %d were lost; %d times 429; p50 of the admitted %.1f ms, p90 %.1f ms, p99 %.1f ms, most %.1f ms",
+		len(admitted), lost, w.refused.Load(), median(admitted), admitted[len(admitted)*9/10], p99, admitted[len(admitted)-1])
 	bar("overload-lost", lost)
 	bar("overload-p99-ratio", p99/p50)
 	bar("overload-rss-mib", peak)

@@ -11,13 +11,13 @@ const (
 	// hope is by how much more is promised than was done: sending a crowd away took
 	// its part of the machine, and those who do not come leave room. Who was promised
 	// too much is told again; what nobody comes for is lost.
-	hope = 1.1
+	hope = 1.05
 	// slowed is by how much a visit may be slower than alone before fewer are let
 	// in at once: the cores, not the store, are what they wait for then.
 	slowed = 2
 	// moments is how long a visit waits while the gate is strict, in times that it
 	// takes when it is alone, and never less than shortMoment.
-	moments, shortMoment = 4, 5 * time.Millisecond
+	moments, shortMoment = 3, 4 * time.Millisecond
 )
 
 // pace is how fast work is done. Its users hold the gate's mu.
