@@ -169,7 +169,6 @@ func (p *places) give(who, key string, now time.Time, each time.Duration) time.D
 			return p.spread(now, 0)
 		}
 		l = &line{held: map[uint64]place{}}
-		p.lines[who] = l
 	}
 	id, held, known := p.find(l, key, now)
 	before := len(l.held)
@@ -187,6 +186,7 @@ func (p *places) give(who, key string, now time.Time, each time.Duration) time.D
 		l.held[id] = held
 	} else if id, ok := p.free(l, key); ok {
 		l.join(id, held)
+		p.lines[who] = l // with its first place, as it goes with its last
 		p.count++
 	}
 	return wait
