@@ -48,6 +48,7 @@ type LFSRepositoryReconciler struct {
 	// gateway tells whether the cluster knows HTTPRoutes.
 	gateway *gatewayAPI
 	memory  memory
+	sets    *sets
 }
 
 // What the operator may do in tenants' namespaces is all listed here. Of Secrets

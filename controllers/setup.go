@@ -73,6 +73,7 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 		Targets:  opts.Targets,
 		Watched:  watched(opts.Namespaces),
 		Clock:    clock.RealClock{},
+		sets:     newSets(),
 	}
 	if r.Targets == nil {
 		r.Targets = PodTargets

@@ -60,8 +60,7 @@ func (r *LFSRepositoryReconciler) build(ctx context.Context, p *pass) error {
 	if p.in.GatewayAPI = here; !here && p.in.Exposure().HTTPRoute != nil {
 		p.again(gatewayRecheck) // nothing tells of a new kind
 	}
-	set, err := desired.Objects(p.in)
-	p.set = set
+	p.set, err = r.sets.of(p.in)
 	return err
 }
 

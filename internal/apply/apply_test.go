@@ -256,6 +256,71 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// TestPruneBehindTheCache: what was applied and is given up before the informer has
+// seen it goes all the same, once; an object that took its place stays.
+func TestPruneBehindTheCache(t *testing.T) {
+	f := newFixture(t)
+	f.a.Cache = unseen{f.c}
+	if err := f.apply(f.configMap("drop", "1"), f.configMap("replaced", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.c.Delete(t.Context(), f.get("replaced")); err != nil {
+		t.Fatal(err)
+	}
+	theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: f.owner.Namespace, Name: "replaced"}}
+	if err := f.c.Create(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	kinds := []schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("ConfigMap")}
+	for range 2 {
+		if err := f.a.Prune(t.Context(), f.owner, f.owner.Namespace, client.MatchingLabels(labels), kinds, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.get("replaced")
+	if err := f.c.Get(t.Context(), client.ObjectKey{Namespace: f.owner.Namespace, Name: "drop"}, &corev1.ConfigMap{}); !apierrors.IsNotFound(err) {
+		t.Errorf("drop is still there (%v)", err)
+	}
+	if f.writes.deletes != 2 {
+		t.Errorf("%d deletes, want one of each", f.writes.deletes)
+	}
+}
+
+// unseen is a cache that has seen nothing yet.
+type unseen struct{ client.Reader }
+
+func (u unseen) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+}
+
+func (u unseen) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
+
+// TestFirstApplyTakesNothingOver: an object that the cache does not hold is found by
+// the write itself: the owner's is applied again, and somebody else's left alone.
+func TestFirstApplyTakesNothingOver(t *testing.T) {
+	f := newFixture(t)
+	if err := f.apply(f.configMap("child", "1")); err != nil {
+		t.Fatal(err)
+	}
+	theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: f.owner.Namespace, Name: "theirs"}}
+	if err := f.c.Create(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	f.a.Forget(f.owner.UID)
+	f.a.Cache = unseen{f.c}
+	err := f.apply(f.configMap("child", "2"), f.configMap("theirs", "2"))
+	var foreign *ForeignError
+	if !errors.As(err, &foreign) || foreign.Ref.Name != "theirs" {
+		t.Errorf("error is %v, want one about theirs", err)
+	}
+	if got := f.get("child").Data["key"]; got != "2" {
+		t.Errorf("the owner's has value %q, want 2", got)
+	}
+	if got := f.get("theirs"); got.ResourceVersion != theirs.ResourceVersion {
+		t.Errorf("theirs became %v", got.Data)
+	}
+}
+
 // TestLaggingCache: our own write that the informer has not seen yet is no drift.
 func TestLaggingCache(t *testing.T) {
 	f := newFixture(t)

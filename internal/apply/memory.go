@@ -54,6 +54,25 @@ func (m *memory) made(owner types.UID, live metav1.Object) bool {
 	return false
 }
 
+// others are the objects of an owner that were applied, and are not to be kept.
+func (m *memory) others(owner types.UID, keep map[Ref]bool) map[Ref]applied {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[Ref]applied{}
+	for ref, a := range m.owners[owner] {
+		if !keep[ref] {
+			out[ref] = a
+		}
+	}
+	return out
+}
+
+func (m *memory) drop(owner types.UID, ref Ref) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.owners[owner], ref)
+}
+
 func (m *memory) forget(owner types.UID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Prune deletes the owner's objects of these kinds in a namespace that are not
-// in the set. It looks for them by mine, and deletes only what is the owner's.
+// in the set. It looks for them by mine, and deletes only what is the owner's; and
+// what was applied so lately that the cache does not show it.
 func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace string, mine client.ListOption, kinds []schema.GroupVersionKind, set []runtime.ApplyConfiguration) error {
 	keep := map[Ref]bool{}
 	for _, config := range set {
@@ -27,7 +31,23 @@ func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace stri
 	for _, kind := range kinds {
 		errs = append(errs, a.pruneKind(ctx, owner, client.InNamespace(namespace), mine, kind, keep))
 	}
+	for ref, last := range a.memory.others(owner.GetUID(), keep) {
+		if ref.Namespace == namespace && slices.Contains(kinds, ref.GroupVersionKind) {
+			errs = append(errs, a.pruneApplied(ctx, owner, ref, last.uid))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// pruneApplied deletes what was applied, if it is still that object.
+func (a *Applier) pruneApplied(ctx context.Context, owner metav1.Object, ref Ref, uid types.UID) error {
+	o := partial(ref.GroupVersionKind)
+	o.Namespace, o.Name, o.UID = ref.Namespace, ref.Name, uid
+	if err := a.delete(ctx, ref, o); err != nil && !apierrors.IsConflict(err) {
+		return err
+	}
+	a.memory.drop(owner.GetUID(), ref)
+	return nil
 }
 
 func (a *Applier) pruneKind(ctx context.Context, owner metav1.Object, namespace client.InNamespace, mine client.ListOption, kind schema.GroupVersionKind, keep map[Ref]bool) error {
@@ -43,7 +63,10 @@ func (a *Applier) pruneKind(ctx context.Context, owner metav1.Object, namespace 
 		if keep[ref] || !a.Owns(owner, o) || o.DeletionTimestamp != nil {
 			continue
 		}
-		errs = append(errs, a.delete(ctx, ref, o))
+		err := a.delete(ctx, ref, o)
+		if errs = append(errs, err); err == nil {
+			a.memory.drop(owner.GetUID(), ref)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -57,7 +80,11 @@ func (a *Applier) Delete(ctx context.Context, owner metav1.Object, ref Ref) erro
 	if !a.Owns(owner, live) || live.DeletionTimestamp != nil {
 		return nil
 	}
-	return a.delete(ctx, ref, live)
+	err := a.delete(ctx, ref, live)
+	if err == nil {
+		a.memory.drop(owner.GetUID(), ref)
+	}
+	return err
 }
 
 // delete removes exactly the object that was looked at.

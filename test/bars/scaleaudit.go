@@ -10,12 +10,19 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lfs-operator/lfs-operator/test/harness"
 )
 
 // scaleWrites is what the operator wrote within some time.
 type scaleWrites struct {
 	// writes of objects, events, and writes that were only tried (dry runs).
 	writes, events, dryRuns int
+	// besides are writes that are for no repository, but for the operator itself or
+	// its LFSStore.
+	besides int
 	// each by verb and resource, writes and all.
 	each map[string]int
 }
@@ -44,6 +51,9 @@ func (c *scaleCluster) operatorWrites(since time.Time) (scaleWrites, error) {
 		}
 		what := strings.TrimSuffix(e.Verb+" "+e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource, "/")
 		switch {
+		case forNoRepository(e.auditEvent):
+			w.besides++
+			what += " (besides)"
 		case strings.Contains(e.RequestURI, "dryRun="):
 			w.dryRuns++
 			what += " (dry run)"
@@ -58,6 +68,18 @@ func (c *scaleCluster) operatorWrites(since time.Time) (scaleWrites, error) {
 		return w, errors.New("the audit log is empty: nothing was counted")
 	}
 	return w, lines.Err()
+}
+
+// total of all that the API server was asked to change.
+func (w scaleWrites) total() int { return w.writes + w.events + w.dryRuns + w.besides }
+
+// forNoRepository is true of what the operator does once: its key, the LFSStore with
+// what tries it out, and events of those. No LFSRepository is in the namespaces of
+// these, nor called so.
+func forNoRepository(e auditEvent) bool {
+	o := e.ObjectRef
+	return o.Resource == "lfsstores" || o.Namespace == harness.OperatorNamespace ||
+		strings.HasPrefix(o.Name, "lfs-probe-") || o.Resource == "events" && o.Namespace == metav1.NamespaceDefault
 }
 
 // String lists them, the most frequent first.

@@ -195,7 +195,7 @@ func (m *scaleMeasurement) quiet(ctx context.Context, c *scaleCluster) error {
 	const pause = 5 * time.Second
 	return harness.Until(ctx, 2*time.Minute, "the operator comes to rest", func(context.Context) (bool, string) {
 		w, err := c.operatorWrites(time.Now().Add(-pause))
-		return err == nil && w.writes+w.events+w.dryRuns == 0, fmt.Sprint(w, err)
+		return err == nil && w.total() == 0, fmt.Sprint(w, err)
 	})
 }
 
@@ -209,7 +209,7 @@ func (m *scaleMeasurement) first(c *scaleCluster, since time.Time, took float64)
 	bar(fmt.Sprintf("reconcile-%d-s", m.n), took)
 	bar(fmt.Sprintf("reconcile-%d-ratio", m.n), took/m.bareFirst)
 	bar(fmt.Sprintf("children-per-repository-at-%d", m.n), m.each(m.children))
-	m.written = m.each(w.writes + w.events)
+	m.written = max(m.written, m.each(w.writes+w.events))
 	bar(fmt.Sprintf("writes-per-repository-at-%d", m.n), m.each(w.writes))
 	bar(fmt.Sprintf("events-per-repository-at-%d", m.n), m.each(w.events))
 	bar(fmt.Sprintf("dry-runs-per-repository-at-%d", m.n), m.each(w.dryRuns))
@@ -240,7 +240,7 @@ func (m *scaleMeasurement) nothing(ctx context.Context, c *scaleCluster, manager
 		return err
 	}
 	m.say("while nothing happened: %s", w)
-	bar(fmt.Sprintf("idle-writes-%dmin", int(m.idle.Minutes())), w.writes+w.events+w.dryRuns)
+	bar(fmt.Sprintf("idle-writes-%dmin", int(m.idle.Minutes())), w.total())
 	bar(fmt.Sprintf("operator-%d-idle-millicores", m.n), 1000*(after-before)/time.Since(start).Seconds())
 	return nil
 }
