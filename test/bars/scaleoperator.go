@@ -77,7 +77,9 @@ type scaleMeasurement struct {
 	// What the bare loop took: in seconds, for the first time, and once more with
 	// what the change of the store makes of it.
 	bareFirst, bareAgain float64
-	children             int
+	// bareAvailable is when the pods of all were there, too.
+	bareAvailable float64
+	children      int
 	// written is how many writes the operator needed for each, events among them.
 	written float64
 }
@@ -124,8 +126,8 @@ func (m *scaleMeasurement) bare(ctx context.Context, c *scaleCluster, s *standIn
 	if err := s.available(ctx, m.n); err != nil {
 		return err
 	}
-	m.children, m.bareFirst = children, took
-	m.say("bare loop: %d objects of %d repositories in %.1f s, all available after %.1f s", children, m.n, took, time.Since(start).Seconds())
+	m.children, m.bareFirst, m.bareAvailable = children, took, time.Since(start).Seconds()
+	m.say("bare loop: %d objects of %d repositories in %.1f s, all available after %.1f s", children, m.n, took, m.bareAvailable)
 	changed := c.store.DeepCopy()
 	keepSeven(changed)
 	if _, m.bareAgain, err = loop.apply(ctx, list.Items, changed); err != nil {
@@ -208,6 +210,7 @@ func (m *scaleMeasurement) first(c *scaleCluster, since time.Time, took float64)
 	m.say("operator: %d repositories Ready after %.1f s; %s", m.n, took, w)
 	bar(fmt.Sprintf("reconcile-%d-s", m.n), took)
 	bar(fmt.Sprintf("reconcile-%d-ratio", m.n), took/m.bareFirst)
+	bar(fmt.Sprintf("reconcile-%d-to-available-ratio", m.n), took/m.bareAvailable)
 	bar(fmt.Sprintf("children-per-repository-at-%d", m.n), m.each(m.children))
 	m.written = max(m.written, m.each(w.writes+w.events))
 	bar(fmt.Sprintf("writes-per-repository-at-%d", m.n), m.each(w.writes))
