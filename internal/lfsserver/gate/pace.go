@@ -14,7 +14,7 @@ const (
 	hope = 1.05
 	// slowed is by how much a visit may be slower than alone before fewer are let
 	// in at once: the cores, not the store, are what they wait for then.
-	slowed = 2
+	slowed = 1.5
 	// moments is how long a visit waits while the gate is strict, in times that it
 	// takes when it is alone, and never less than shortMoment.
 	moments, shortMoment = 3, 4 * time.Millisecond
@@ -97,7 +97,7 @@ func weightOf(shorter bool) time.Duration {
 // adapt finds how much may be in at once so that each is still answered in time.
 func (p *pace) adapt(weight int, took, alone time.Duration) {
 	step := float64(weight) / 16
-	if took > slowed*alone {
+	if float64(took) > slowed*float64(alone) {
 		step = -step
 	}
 	p.most = min(max(p.most+step, float64(p.size)/4), float64(p.size))
