@@ -53,7 +53,7 @@ func CacheOptions(namespaces []string) cache.Options {
 }
 
 // byRepository is an index of the informers' objects by the UID of the LFSRepository
-// that they belong to. A namespace of servers holds those of thousands, and each
+// that they belong to, or the name of a server that many share. A namespace of servers holds those of thousands, and each
 // pass asks for its own.
 const byRepository = "repository-uid"
 
@@ -74,8 +74,12 @@ func indexByRepository(ctx context.Context, indexer client.FieldIndexer, kind sc
 		o = partial
 	}
 	err := indexer.IndexField(ctx, o, byRepository, func(o client.Object) []string {
-		if uid := o.GetLabels()[v1alpha1.LabelRepositoryUID]; uid != "" {
+		labels := o.GetLabels()
+		if uid := labels[v1alpha1.LabelRepositoryUID]; uid != "" {
 			return []string{uid}
+		}
+		if labels[desired.LabelComponent] == desired.ComponentShared {
+			return []string{labels[desired.LabelInstance]}
 		}
 		return nil
 	})

@@ -48,6 +48,9 @@ func (v *verdict) needsPerson() *verdict {
 // conclude decides every condition from what the steps found and how they ended.
 func conclude(p *pass, end error) {
 	p.repo.Status.ObservedGeneration = p.repo.Generation
+	if errors.Is(end, errPersistFirst) && !p.observed && p.wasReady() {
+		return // it begins again at once, and only that will have looked
+	}
 	ready := readiness(p, end)
 	p.put(v1alpha1.ConditionReady, ready)
 	p.put(v1alpha1.ConditionReconciling, reconciling(ready))

@@ -48,6 +48,9 @@ func (r *LFSRepositoryReconciler) letGo(ctx context.Context, p *pass) error {
 		return r.release(ctx, p)
 	}
 	p.in.Repository, p.in.Install, p.in.Location = p.live, r.Install, *placed
+	if at := p.repo.Placement(); at.Name != v1alpha1.ServerOwn {
+		p.in.Clients = at.Name
+	}
 	if p.repo.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
 		why, err := r.mustRetain(ctx, p)
 		if err != nil {
@@ -123,9 +126,14 @@ func (r *LFSRepositoryReconciler) stopServer(ctx context.Context, p *pass) error
 			return err
 		}
 	}
+	if gone, err := r.unserved(ctx, p); err != nil {
+		return err
+	} else if !gone {
+		return &waitingError{v1alpha1.ReasonDeleting, "a server that others share still ends what runs for this repository", 2 * time.Second}
+	}
 	writers := 0
 	for i := range p.pods {
-		if p.pods[i].Labels[desired.LabelComponent] != desired.ComponentPurge {
+		if kind := p.pods[i].Labels[desired.LabelComponent]; kind != desired.ComponentPurge && kind != desired.ComponentShared {
 			writers++
 		}
 	}
@@ -196,6 +204,9 @@ func (r *LFSRepositoryReconciler) clear(ctx context.Context, p *pass) error {
 		return err
 	}
 	errs := []error{r.Applier.Prune(ctx, p.live, at.Namespace, p.mine(), kinds, nil)}
+	for _, name := range p.repo.Placement().Shared() {
+		errs = append(errs, r.leave(ctx, p, name))
+	}
 	var jobs batchv1.JobList
 	if err := r.List(ctx, &jobs, client.InNamespace(at.Namespace), p.mine()); err != nil {
 		return err

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
@@ -32,11 +35,13 @@ type fakeServer struct {
 	status serverstatus.Status
 	down   bool
 	pods   map[string]bool // namespace/name of those that count as servers
+	// shared servers by name: their configurations by file, as loaded.
+	shared map[string]map[string]string
 }
 
 func newFakeServer(w *world) *fakeServer {
 	f := &fakeServer{
-		w: w, loads: true, config: map[string]*serverconfig.Config{}, hash: map[string]string{}, where: map[string]string{}, pods: map[string]bool{},
+		w: w, loads: true, config: map[string]*serverconfig.Config{}, hash: map[string]string{}, where: map[string]string{}, pods: map[string]bool{}, shared: map[string]map[string]string{},
 		status: serverstatus.Status{Store: serverstatus.Store{Ready: true, Reason: serverstatus.ReasonStoreReady}},
 	}
 	f.http = httptest.NewServer(http.HandlerFunc(f.answer))
@@ -94,6 +99,9 @@ func (f *fakeServer) targets(repo *v1alpha1.LFSRepository, pods []corev1.Pod) []
 		f.pods[pods[i].Namespace+"/"+pods[i].Name] = true
 	}
 	f.where[name] = at.Namespace
+	if len(pods) > 0 && pods[0].Labels[desired.LabelComponent] == desired.ComponentShared {
+		return []poll.Target{{Name: pods[0].Name, URL: f.http.URL + "/" + pods[0].Labels[desired.LabelInstance]}}
+	}
 	return []poll.Target{{Name: name, URL: f.http.URL + "/" + name}}
 }
 
@@ -110,6 +118,10 @@ func (f *fakeServer) answer(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	if f.down {
 		http.Error(w, "down", http.StatusBadGateway)
+		return
+	}
+	if strings.HasPrefix(name, "lfs-shared-") {
+		f.answerShared(w, r, name)
 		return
 	}
 	if f.loads || f.config[name] == nil {
@@ -129,6 +141,27 @@ func (f *fakeServer) answer(w http.ResponseWriter, r *http.Request) {
 	status.Config.Hash = f.hash[name]
 	status.Store.CheckedAt = time.Now() // news that are none
 	_ = json.NewEncoder(w).Encode(status)
+}
+
+// answerShared answers for the repository whose token is sent. The caller holds mu.
+func (f *fakeServer) answerShared(w http.ResponseWriter, r *http.Request, name string) {
+	var m corev1.ConfigMap
+	if f.loads || f.shared[name] == nil {
+		if err := f.w.c.Get(background, client.ObjectKey{Namespace: f.w.others[0], Name: name}, &m); err == nil {
+			f.shared[name] = m.Data
+		}
+	}
+	for _, raw := range f.shared[name] {
+		config, err := serverconfig.Parse([]byte(raw))
+		if err != nil || "Bearer "+config.StatusTokenHash != "Bearer "+serverconfig.TokenHash(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) {
+			continue
+		}
+		status := f.status
+		status.Config.Hash = serverconfig.Hash([]byte(raw))
+		_ = json.NewEncoder(w).Encode(status)
+		return
+	}
+	http.Error(w, "who are you", http.StatusUnauthorized)
 }
 
 func (f *fakeServer) load(name string) {
@@ -157,6 +190,7 @@ func startKubelet(w *world) {
 					for i := range list.Items {
 						runPods(w, &list.Items[i])
 					}
+					runShared(w, namespace, list.Items)
 				}
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -177,4 +211,33 @@ func runPods(w *world, d *appsv1.Deployment) {
 		ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
 	}
 	_ = w.c.Status().Update(w.t.Context(), d) // tried again
+}
+
+// runShared has a pod for each shared server: repositories are told apart there by
+// what is asked, so the pod must be one.
+func runShared(w *world, namespace string, deployments []appsv1.Deployment) {
+	var pods corev1.PodList
+	if err := w.c.List(w.t.Context(), &pods, client.InNamespace(namespace), client.MatchingLabels{desired.LabelComponent: desired.ComponentShared}); err != nil {
+		return
+	}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		if !slices.ContainsFunc(deployments, func(d appsv1.Deployment) bool { return d.Name+"-pod" == pod.Name }) {
+			_ = w.c.Delete(w.t.Context(), pod, client.GracePeriodSeconds(0))
+		}
+	}
+	for i := range deployments {
+		d := &deployments[i]
+		if d.Labels[desired.LabelComponent] != desired.ComponentShared || slices.ContainsFunc(pods.Items, func(p corev1.Pod) bool { return p.Name == d.Name+"-pod" }) {
+			continue
+		}
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: d.Name + "-pod", Labels: d.Spec.Template.Labels},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "server", Image: "none"}}},
+		}
+		if w.c.Create(w.t.Context(), pod) == nil {
+			pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "192.0.2.1", Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+			_ = w.c.Status().Update(w.t.Context(), pod)
+		}
+	}
 }

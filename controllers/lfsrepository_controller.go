@@ -49,6 +49,7 @@ type LFSRepositoryReconciler struct {
 	gateway *gatewayAPI
 	memory  memory
 	sets    *sets
+	places  places
 }
 
 // What the operator may do in tenants' namespaces is all listed here. Of Secrets
@@ -84,6 +85,7 @@ func (r *LFSRepositoryReconciler) steps(p *pass) []step {
 		{"limits", r.limits},
 		{"location", r.location},
 		{"credentials", r.credentials},
+		{"place", r.place},
 		{"planSecrets", r.planSecrets},
 		{"finalizer", r.finalizer},
 		{"persisted", r.persisted},
@@ -93,7 +95,9 @@ func (r *LFSRepositoryReconciler) steps(p *pass) []step {
 		{"prune", r.prune},
 		{"observe", r.observe},
 		{"poll", r.poll},
+		{"share", r.share},
 		{"nudge", r.nudge},
+		{"move", r.move},
 		{"adopt", r.adopt},
 		{"replaceSecrets", r.replaceSecrets},
 		{"checkHistory", r.checkHistory},
@@ -202,5 +206,6 @@ func (r *LFSRepositoryReconciler) forget(req ctrl.Request) {
 	r.Poller.Forget(req.NamespacedName)
 	if uid := r.memory.forget(req.NamespacedName); uid != "" {
 		r.Applier.Forget(uid)
+		r.places.forget(uid)
 	}
 }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,6 +39,9 @@ type LFSStoreReconciler struct {
 	client.Client
 	// Applier makes Jobs and what issues sessions.
 	Applier *apply.Applier
+	// Sharing makes shared servers. It remembers them apart: what is not among those
+	// is pruned, and the issuer is.
+	Sharing *apply.Applier
 	// Recorder sends events.
 	Recorder events.EventRecorder
 	// Install says how the operator was installed.
@@ -77,10 +81,11 @@ func (p *storePass) again(d time.Duration) {
 func (r *LFSStoreReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	live := &v1alpha1.LFSStore{}
 	if err := r.Get(ctx, req.NamespacedName, live); err != nil {
-		if apierrors.IsNotFound(err) {
-			r.memory.forget(req.NamespacedName)
+		if !apierrors.IsNotFound(err) {
+			return ctrl.Result{}, err
 		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		r.memory.forget(req.NamespacedName)
+		return ctrl.Result{}, r.outlive(ctx, req.Name)
 	}
 	if r.memory.of(req.NamespacedName, live.UID).stale(live.ResourceVersion) {
 		// The answer of a probe that has been taken is not in the cache yet;
@@ -91,7 +96,7 @@ func (r *LFSStoreReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, nil // on its way out, or another operator's
 	}
 	p := &storePass{live: live, store: live.DeepCopy(), now: r.Clock.Now()}
-	for _, step := range []func(context.Context, *storePass) error{r.count, r.probe, r.sessions} {
+	for _, step := range []func(context.Context, *storePass) error{r.count, r.probe, r.sessions, r.shared} {
 		if err := step(ctx, p); err != nil {
 			return ctrl.Result{}, err
 		}
@@ -200,17 +205,18 @@ func (r *LFSStoreReconciler) tell(p *storePass) {
 // LFSRepositories has.
 func setupStores(mgr ctrl.Manager, of *LFSRepositoryReconciler) error {
 	// It has a memory of its own, and tells its objects by another label.
-	applier := &apply.Applier{
-		Writer: of.Applier.Writer, Cache: of.Applier.Cache, Direct: of.Applier.Direct, UIDLabel: v1alpha1.LabelStoreUID,
+	applier := func() *apply.Applier {
+		return &apply.Applier{Writer: of.Applier.Writer, Cache: of.Applier.Cache, Direct: of.Applier.Direct, UIDLabel: v1alpha1.LabelStoreUID}
 	}
 	r := &LFSStoreReconciler{
-		Client: of.Client, Applier: applier, Recorder: of.Recorder, Install: of.Install, Watched: of.Watched, Master: of.Master, Clock: of.Clock,
+		Client: of.Client, Applier: applier(), Sharing: applier(), Recorder: of.Recorder, Install: of.Install, Watched: of.Watched, Master: of.Master, Clock: of.Clock,
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.LFSStore{}, builder.WithPredicates(specChanged())).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(storeByLabel)).
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(storeByLabel)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(storeByLabel), builder.WithPredicates(podChanged())).
+		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(storeByLabel), builder.WithPredicates(cameOrWent())).
 		Watches(&v1alpha1.LFSRepository{}, handler.EnqueueRequestsFromMapFunc(storeOfRepository), builder.WithPredicates(movedIn())).
 		WithOptions(controller.Options{ReconciliationTimeout: reconcileTimeout}).
 		Complete(r)
@@ -232,7 +238,18 @@ func storeRequest(name string) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: name}}}
 }
 
-// movedIn passes on what changes the number of repositories in a store.
+// movedIn passes on what changes the number of repositories in a store, or at its
+// shared servers.
 func movedIn() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return storeOf(e.ObjectOld) != storeOf(e.ObjectNew) }}
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return storeOf(e.ObjectOld) != storeOf(e.ObjectNew) || !slices.Equal(sharedOf(e.ObjectOld), sharedOf(e.ObjectNew))
+	}}
+}
+
+func sharedOf(o client.Object) []string {
+	repo, ok := o.(*v1alpha1.LFSRepository)
+	if !ok {
+		return nil
+	}
+	return repo.Placement().Shared()
 }

@@ -43,6 +43,8 @@ type remembered struct {
 	stageSince time.Time
 	// events last sent, by condition.
 	events map[string]string
+	// shared is what was last written for shared servers, by their name.
+	shared map[string]shared
 	// nudged is the configuration that a pod was last made to look at.
 	nudged map[types.UID]string
 }
@@ -67,6 +69,7 @@ func (m *memory) of(key types.NamespacedName, uid types.UID) *remembered {
 			secrets: map[string]confirmation{},
 			events:  map[string]string{},
 			nudged:  map[types.UID]string{},
+			shared:  map[string]shared{},
 		}
 		if m.repos == nil {
 			m.repos = map[types.NamespacedName]*remembered{}

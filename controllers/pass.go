@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/controllers/poll"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
 )
 
@@ -45,7 +46,10 @@ type pass struct {
 	pods       []corev1.Pod
 	jobs       []batchv1.Job
 	route      *httpRoute
-	server     serverView
+	// server is the one that clients are sent to; coming may be another one.
+	server, coming serverView
+	// answers of all servers.
+	answers []poll.Answer
 	// observed is true when the steps that look at children have run.
 	observed bool
 

@@ -28,11 +28,9 @@ func (p *pass) podProblem() string {
 			}
 		}
 	}
-	for i := range p.pods {
-		pod := &p.pods[i]
-		if pod.DeletionTimestamp != nil || !isServer(pod) {
-			continue
-		}
+	pods := p.serverPods()
+	for i := range pods {
+		pod := &pods[i]
 		if problem := problemOf(pod); problem != "" {
 			return fmt.Sprintf("pod %s: %s", pod.Name, problem)
 		}

@@ -21,14 +21,15 @@ const annotationRecord = "lfs-operator.dev/recorded"
 
 // record is what the annotation holds.
 type record struct {
-	Location            *v1alpha1.Location      `json:"location,omitempty"`
-	Secrets             []v1alpha1.SecretStatus `json:"secrets,omitempty"`
-	LastHandledRotation string                  `json:"lastHandledRotation,omitempty"`
+	Location            *v1alpha1.Location        `json:"location,omitempty"`
+	Secrets             []v1alpha1.SecretStatus   `json:"secrets,omitempty"`
+	LastHandledRotation string                    `json:"lastHandledRotation,omitempty"`
+	Server              *v1alpha1.ServerPlacement `json:"server,omitempty"`
 }
 
 // sealRecord renders the annotation: seal and record, with a dot between them.
 func (r *LFSRepositoryReconciler) sealRecord(repo *v1alpha1.LFSRepository) (string, error) {
-	raw, err := json.Marshal(record{repo.Status.Location, repo.Status.Secrets, repo.Status.LastHandledRotation})
+	raw, err := json.Marshal(record{repo.Status.Location, repo.Status.Secrets, repo.Status.LastHandledRotation, repo.Status.Server})
 	if err != nil {
 		return "", err
 	}
@@ -50,6 +51,6 @@ func (r *LFSRepositoryReconciler) recall(p *pass) {
 	if err := json.Unmarshal([]byte(raw), &known); err != nil {
 		return
 	}
-	status.Location, status.Secrets, status.LastHandledRotation = known.Location, known.Secrets, known.LastHandledRotation
+	status.Location, status.Secrets, status.LastHandledRotation, status.Server = known.Location, known.Secrets, known.LastHandledRotation, known.Server
 	p.recorded = true
 }

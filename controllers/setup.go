@@ -103,6 +103,10 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 	for _, child := range metadataOnly() {
 		b = b.WatchesMetadata(child, toRepository, builder.WithPredicates(r.childChanged()))
 	}
+	toSharers := handler.EnqueueRequestsFromMapFunc(r.sharers)
+	b = b.Watches(&appsv1.Deployment{}, toSharers, builder.WithPredicates(r.deploymentChanged())).
+		Watches(&corev1.Pod{}, toSharers, builder.WithPredicates(podChanged())).
+		WatchesMetadata(&corev1.ConfigMap{}, toSharers, builder.WithPredicates(cameOrWent()))
 	c, err := b.
 		WatchesRawSource(source.TypedChannel(changed, handler.TypedEnqueueRequestsFromMapFunc(
 			func(_ context.Context, key types.NamespacedName) []reconcile.Request {

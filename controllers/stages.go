@@ -63,9 +63,10 @@ func (p *pass) mayHold() bool {
 }
 
 // untold: status says nothing yet, nor must it. ServiceAccounts are let in by a
-// ClusterRoleBinding that goes by status.location.
+// ClusterRoleBinding that goes by status.location, and shared servers made for the
+// repositories whose status names them.
 func (p *pass) untold() bool {
-	return p.recorded && len(p.live.Status.Conditions) == 0 && !p.repo.Spec.AdmitsServiceAccounts()
+	return p.recorded && len(p.live.Status.Conditions) == 0 && !p.repo.Spec.AdmitsServiceAccounts() && p.repo.Status.Server == nil
 }
 
 func readyOf(repo *v1alpha1.LFSRepository) *metav1.Condition {

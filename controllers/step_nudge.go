@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/controllers/poll"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -25,14 +26,19 @@ const annotationMounts = "lfs-operator.dev/mounts"
 // mounted whenever a pod changes, and else about once a minute: so each pod that
 // still works by something older gets an annotation, once per change.
 func (r *LFSRepositoryReconciler) nudge(ctx context.Context, p *pass) error {
-	mounts := p.set.ConfigHash
-	if keys := secretRecord(p.repo, desired.KeysSecretName(p.in.Server().Base)); keys != nil {
-		mounts += "." + keys.UID
+	keys := ""
+	if record := secretRecord(p.repo, desired.KeysSecretName(p.in.Server().Base)); record != nil {
+		keys = "." + record.UID
 	}
 	mem := r.memory.of(p.key(), p.repo.UID)
 	for _, a := range r.Poller.Answers(p.key()) {
 		pod := p.pod(a.Target.Name)
-		if pod == nil || upToDate(a, p.set.ConfigHash) || pod.Annotations[annotationMounts] == mounts || mem.nudged[pod.UID] == mounts {
+		if pod == nil {
+			continue
+		}
+		hash := p.hashFor(serverOfPod(pod))
+		mounts := hash + keys
+		if hash == "" || upToDate(a, hash) || pod.Annotations[annotationMounts] == mounts || mem.nudged[pod.UID] == mounts {
 			continue
 		}
 		if err := r.annotateMounts(ctx, pod, mounts); err != nil {
@@ -40,7 +46,15 @@ func (r *LFSRepositoryReconciler) nudge(ctx context.Context, p *pass) error {
 		}
 		mem.nudged[pod.UID] = mounts
 	}
-	return r.nudgeRuns(ctx, p, mounts)
+	return r.nudgeRuns(ctx, p, p.set.ConfigHash+keys)
+}
+
+// serverOfPod names the server that a pod is of, as status does.
+func serverOfPod(pod *corev1.Pod) string {
+	if pod.Labels[desired.LabelComponent] == desired.ComponentShared {
+		return pod.Labels[desired.LabelInstance]
+	}
+	return v1alpha1.ServerOwn
 }
 
 // nudgeRuns does so for runs of garbage collection: whoever stops them must not

@@ -15,7 +15,7 @@ import (
 
 // observe reads Deployment, HTTPRoute, pods and Jobs from the cache.
 func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
-	deployment, err := r.ownDeployment(ctx, p)
+	deployment, err := r.deploymentOf(ctx, p, p.repo.Placement().Name)
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,9 @@ func (r *LFSRepositoryReconciler) observe(ctx context.Context, p *pass) error {
 			pods.Items = slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return isServer(&pod) })
 		}
 		p.pods, p.jobs = append(p.pods, pods.Items...), append(p.jobs, jobs.Items...)
+	}
+	if err := r.observeShared(ctx, p); err != nil {
+		return err
 	}
 	slices.SortFunc(p.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.jobs, func(a, b batchv1.Job) int { return cmp.Compare(a.Name, b.Name) })
@@ -73,17 +76,8 @@ func (r *LFSRepositoryReconciler) ownRoute(ctx context.Context, p *pass) (*httpR
 	return route, nil
 }
 
-// serverPods are the pods of the Deployment that are not on their way out.
-func (p *pass) serverPods() []corev1.Pod {
-	var out []corev1.Pod
-	for _, pod := range p.pods {
-		if isServer(&pod) && pod.DeletionTimestamp == nil &&
-			pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded {
-			out = append(out, pod)
-		}
-	}
-	return out
-}
+// serverPods are the pods that clients are sent to, but for those on their way out.
+func (p *pass) serverPods() []corev1.Pod { return p.podsOf(p.repo.Placement().Name) }
 
 // pod finds a server's pod by its name.
 func (p *pass) pod(name string) *corev1.Pod {
@@ -104,8 +98,9 @@ type rollout struct {
 	wanted, available int32
 }
 
-func (p *pass) rollout() rollout {
-	d := p.deployment
+func (p *pass) rollout() rollout { return rolloutOf(p.deployment) }
+
+func rolloutOf(d *appsv1.Deployment) rollout {
 	if d == nil {
 		return rollout{}
 	}

@@ -146,7 +146,9 @@ func (r *LFSRepositoryReconciler) createSecrets(ctx context.Context, p *pass) er
 // replaceSecrets brings Secrets to their new revision, after the servers know
 // what will stand in them: until then the old content is the one that works.
 func (r *LFSRepositoryReconciler) replaceSecrets(ctx context.Context, p *pass) error {
-	r.mistrustKeys(p)
+	if err := r.mistrustKeys(ctx, p); err != nil {
+		return err
+	}
 	if !p.server.inForce && !p.repo.Spec.Suspend {
 		return nil
 	}
@@ -173,28 +175,42 @@ func (r *LFSRepositoryReconciler) replaceSecrets(ctx context.Context, p *pass) e
 // mistrustKeys acts on what the servers say of their signing keys. A Secret that
 // is missing is created again; one with other content is replaced. Mounted files
 // lag, so neither is done twice in quick succession.
-func (r *LFSRepositoryReconciler) mistrustKeys(p *pass) {
+func (r *LFSRepositoryReconciler) mistrustKeys(ctx context.Context, p *pass) error {
 	mem := r.memory.of(p.key(), p.repo.UID)
 	name := desired.KeysSecretName(p.in.Server().Base)
 	record := secretRecord(p.repo, name)
 	if p.server.store == nil || record == nil {
-		return
+		return nil
 	}
 	missing := p.server.store.Reason == serverstatus.ReasonSigningKeysMissing
 	mismatched := p.server.store.Reason == serverstatus.ReasonSigningKeysMismatched
 	if !missing && !mismatched {
-		return
+		return nil
 	}
 	if wait := mem.keysReplaced.Add(keysPatience).Sub(p.now); wait > 0 {
 		p.again(wait)
-		return
+		return nil
 	}
 	mem.keysReplaced = p.now
+	if p.in.Clients != "" {
+		return r.remakeSharedKey(ctx, p)
+	}
 	delete(mem.secrets, name)
 	if mismatched {
 		record.Revision = "mismatched"
 	}
 	p.again(time.Millisecond)
+	return nil
+}
+
+// remakeSharedKey makes the Secret of the shared server again, if it is gone.
+func (r *LFSRepositoryReconciler) remakeSharedKey(ctx context.Context, p *pass) error {
+	for _, server := range p.in.Shared {
+		if err := makeSharedKey(ctx, r.Client, p.in.Store, server); err != nil {
+			return r.secretRefused(p, desired.SharedSecretName(server), err)
+		}
+	}
+	return nil
 }
 
 // deleteSecret deletes exactly the Secret that was recorded. It is false when

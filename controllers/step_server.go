@@ -47,24 +47,53 @@ type serverView struct {
 
 // poll tells the poller whom to ask, and reads what they said last.
 func (r *LFSRepositoryReconciler) poll(_ context.Context, p *pass) error {
-	pods := p.serverPods()
 	if p.deployment == nil && len(p.problems) == 0 {
 		p.again(time.Second) // too new for the cache, whose word of it wakes nobody
 	}
+	at := p.repo.Placement()
+	pods, next := p.serverPods(), p.podsOf(at.Next)
 	wish := poll.Wish{
-		Targets: r.Targets(p.repo, pods),
-		Token:   p.in.Credentials.StatusToken,
-		Fast:    !conditionTrue(p.live, v1alpha1.ConditionReady) && !p.repo.Spec.Suspend,
-		Epoch:   p.epoch(pods),
+		Token: p.in.Credentials.StatusToken,
+		Fast:  (!conditionTrue(p.live, v1alpha1.ConditionReady) || at.Next != "") && !p.repo.Spec.Suspend,
+		Epoch: p.epoch(append(next, pods...)),
 	}
-	if p.repo.Spec.Suspend {
-		wish.Targets = nil
+	var serving, coming []poll.Target
+	if !p.repo.Spec.Suspend {
+		serving = r.targets(p, at.Name, pods)
+		if at.Next != "" {
+			coming = r.targets(p, at.Next, next)
+		}
+		wish.Targets = slices.Concat(serving, coming)
 	}
 	r.Poller.Want(p.key(), wish)
-	p.server = view(wish.Targets, p.ofReady(r.Poller.Answers(p.key())), p.set.ConfigHash)
+	p.answers = r.Poller.Answers(p.key())
+	answers := p.ofReady(p.answers)
+	p.server = view(serving, from(serving, answers), p.hashFor(at.Name))
+	if at.Next != "" {
+		p.coming = view(coming, from(coming, answers), p.hashFor(at.Next))
+	}
 	p.report()
 	r.reportAdoption(p)
 	return nil
+}
+
+// targets are the pods of a server that can be asked.
+func (r *LFSRepositoryReconciler) targets(p *pass, server string, pods []corev1.Pod) []poll.Target {
+	if server != v1alpha1.ServerOwn && len(pods) == 0 {
+		return nil
+	}
+	return r.Targets(p.repo, pods)
+}
+
+// from are the answers of some of those that were asked.
+func from(targets []poll.Target, answers []poll.Answer) []poll.Answer {
+	var out []poll.Answer
+	for _, a := range answers {
+		if slices.Contains(targets, a.Target) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // ofReady leaves out the errors of pods that are not ready: they are starting or
@@ -80,6 +109,9 @@ func (p *pass) ofReady(answers []poll.Answer) []poll.Answer {
 func (p *pass) epoch(pods []corev1.Pod) string {
 	var b strings.Builder
 	fmt.Fprint(&b, p.set.ConfigHash)
+	for _, name := range p.repo.Placement().Shared() {
+		fmt.Fprintf(&b, " %s=%s", name, p.hashFor(name))
+	}
 	for i := range pods {
 		fmt.Fprintf(&b, " %s=%t", pods[i].UID, podReady(&pods[i]))
 	}
@@ -165,7 +197,8 @@ func worse(a, b *serverstatus.Session) *serverstatus.Session {
 }
 
 func isServer(pod *corev1.Pod) bool {
-	return pod.Labels[desired.LabelComponent] == desired.ComponentServer
+	kind := pod.Labels[desired.LabelComponent]
+	return kind == desired.ComponentServer || kind == desired.ComponentShared
 }
 
 func podReady(pod *corev1.Pod) bool {

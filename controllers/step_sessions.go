@@ -135,7 +135,7 @@ func (r *LFSStoreReconciler) issuerRefused(p *storePass, err error) error {
 }
 
 func issuerLabels(store *v1alpha1.LFSStore) map[string]string {
-	return map[string]string{v1alpha1.LabelStoreUID: string(store.UID)}
+	return map[string]string{v1alpha1.LabelStoreUID: string(store.UID), desired.LabelComponent: desired.ComponentSessions}
 }
 
 // writesAuthentic warns of a store to which whoever holds a link could write what

@@ -33,37 +33,65 @@ func (r *LFSRepositoryReconciler) switches(ctx context.Context, p *pass, store *
 	return r.switchConfig(ctx, p, in)
 }
 
-// switchConfig changes these two values in the configuration that is in force.
+// switchConfig changes these two values in the configurations that are in force.
 func (r *LFSRepositoryReconciler) switchConfig(ctx context.Context, p *pass, in desired.Inputs) error {
+	r.fillServers(&in, p.repo.Placement())
 	at := in.Server()
-	live := &corev1.ConfigMap{}
-	err := r.Applier.Direct.Get(ctx, client.ObjectKey{Namespace: at.Namespace, Name: desired.ServerName(at.Base)}, live)
-	if err != nil || !r.Applier.Owns(p.live, live) {
-		return client.IgnoreNotFound(err)
-	}
-	config, err := serverconfig.Parse([]byte(live.Data[desired.ConfigFile]))
-	if err != nil {
-		return nil //nolint:nilerr // what cannot be read, the server does not go by either
-	}
-	if config.Policy.ReadOnly == in.Store.Spec.ReadOnly && config.GC.Suspended == in.SuspendsGC() {
-		return nil
-	}
-	config.Policy.ReadOnly, config.GC.Suspended = in.Store.Spec.ReadOnly, in.SuspendsGC()
-	rendered, err := serverconfig.Marshal(config)
-	if err != nil {
-		return err
-	}
-	changed := desired.ServerConfigMap(in, rendered)
-	if err := r.sortErrors(p, r.Applier.Apply(ctx, p.live, []runtime.ApplyConfiguration{changed})); err != nil {
-		return err
-	}
 	// A pass of its own, so that conditions say what the steps found, and no more.
 	look := &pass{live: p.live, repo: p.repo, now: p.now, in: in}
-	look.set.ConfigHash = serverconfig.Hash(rendered)
+	look.set.Shared = map[string]desired.SharedConfig{}
+	own, err := r.switchedConfig(ctx, in, desired.ServerName(at.Base), desired.ConfigFile, func(live *corev1.ConfigMap) bool { return r.Applier.Owns(p.live, live) })
+	if err != nil {
+		return err
+	}
+	changed := own != nil
+	if changed {
+		set := []runtime.ApplyConfiguration{desired.ServerConfigMap(in, own)}
+		if err := r.sortErrors(p, r.Applier.Apply(ctx, p.live, set)); err != nil {
+			return err
+		}
+		look.set.ConfigHash = serverconfig.Hash(own)
+	}
+	for _, server := range in.Shared {
+		rendered, err := r.switchedConfig(ctx, in, server.Name, desired.SharedFile(p.live), func(*corev1.ConfigMap) bool { return true })
+		if err != nil || rendered == nil {
+			return err
+		}
+		live, err := r.sharedConfigMap(ctx, look, server.Name)
+		if err != nil || live == nil {
+			return err
+		}
+		if err := r.writeShared(ctx, live, desired.SharedFile(p.live), new(string(rendered))); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		changed, look.set.Shared[server.Name] = true, desired.SharedConfig{Hash: serverconfig.Hash(rendered)}
+	}
+	if !changed {
+		return nil
+	}
 	if err := r.observe(ctx, look); err != nil {
 		return err
 	}
 	return r.nudge(ctx, look)
+}
+
+// switchedConfig is a configuration that is in force, with the two values as they are
+// to be; nil where there is nothing to change.
+func (r *LFSRepositoryReconciler) switchedConfig(ctx context.Context, in desired.Inputs, name, file string, ours func(*corev1.ConfigMap) bool) ([]byte, error) {
+	live := &corev1.ConfigMap{}
+	err := r.Applier.Direct.Get(ctx, client.ObjectKey{Namespace: in.Server().Namespace, Name: name}, live)
+	if err != nil || !ours(live) || live.Data[file] == "" {
+		return nil, client.IgnoreNotFound(err)
+	}
+	config, err := serverconfig.Parse([]byte(live.Data[file]))
+	if err != nil {
+		return nil, nil //nolint:nilerr // what cannot be read, the server does not go by either
+	}
+	if config.Policy.ReadOnly == in.Store.Spec.ReadOnly && config.GC.Suspended == in.SuspendsGC() {
+		return nil, nil
+	}
+	config.Policy.ReadOnly, config.GC.Suspended = in.Store.Spec.ReadOnly, in.SuspendsGC()
+	return serverconfig.Marshal(config)
 }
 
 // suspendCronJob keeps scans from being started. They begin again with the next

@@ -41,6 +41,7 @@ var apiServer struct {
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
 	reportDelay = 500 * time.Millisecond
+	movedFor = 2 * time.Second
 	stageLasts = 100 * time.Millisecond
 	recheck = time.Second // longer than a pause that counts as settled
 	code := m.Run()

@@ -21,6 +21,9 @@ const (
 	// ConditionWritesAuthentic, of an LFSStore: the store takes no upload that
 	// nobody has signed. False is a warning; see StoreCapabilities.
 	ConditionWritesAuthentic = "WritesAuthentic"
+	// ConditionServersShared, of an LFSStore: what serves many repositories at a time
+	// is there. Absent where servers are not shared.
+	ConditionServersShared = "ServersShared"
 	// ConditionServerAvailable: the Deployment has available replicas that answer.
 	ConditionServerAvailable = "ServerAvailable"
 	// ConditionHistoryReadable: every history entry could be read. Absent
@@ -74,6 +77,8 @@ const (
 	ReasonSessionsStarting    = "SessionsStarting"
 	ReasonSessionsOff         = "SessionsOff"
 	ReasonSessionsUnavailable = "SessionsUnavailable"
+	// ReasonSharedServersMade is of ServersShared.
+	ReasonSharedServersMade = "SharedServersMade"
 	// ReasonSessionRenewed and ReasonSessionNotRenewed are of StoreSessionValid.
 	ReasonSessionRenewed    = "SessionRenewed"
 	ReasonSessionNotRenewed = "SessionNotRenewed"

@@ -233,6 +233,23 @@ type StoreServer struct {
 	// the pods in its own namespace.
 	// +optional
 	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
+	// shared has servers serve many repositories each: an idle repository then costs
+	// some hundred KiB of memory instead of a pod. Repositories that ask for replicas,
+	// autoscaling, ServiceAccounts or web tokens, or whose configuration is unusually
+	// large, keep servers of their own. Left out: every repository does.
+	// +optional
+	Shared *SharedServers `json:"shared,omitempty"`
+}
+
+// SharedServers are servers of many repositories each. A change moves repositories
+// without an interruption for clients.
+type SharedServers struct {
+	// repositoriesPerServer is how many repositories a server is given at most.
+	// Built-in: 50. What it has been given it keeps.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	RepositoriesPerServer *int32 `json:"repositoriesPerServer,omitempty"`
 }
 
 // StoreExposure says how clients outside the cluster reach the servers.

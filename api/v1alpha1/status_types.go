@@ -35,6 +35,9 @@ type LFSRepositoryStatus struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="is pinned: where the data lies does not change"
 	Location *Location `json:"location,omitempty"`
+	// server says which server serves the repository. Absent: one of its own.
+	// +optional
+	Server *ServerPlacement `json:"server,omitempty"`
 	// policy that applies, each value with its source.
 	// +optional
 	Policy *EffectivePolicy `json:"policy,omitempty"`
@@ -166,6 +169,33 @@ type Location struct {
 	// +kubebuilder:validation:MaxLength=63
 	ServerNamespace string `json:"serverNamespace,omitempty"`
 }
+
+// ServerPlacement says which server serves a repository. Servers are named by their
+// Deployment in the store's serverNamespace, the repository's own one is called Own.
+type ServerPlacement struct {
+	// name of the server that clients are sent to.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// next is the server that clients will be sent to as soon as it is ready.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Next string `json:"next,omitempty"`
+	// previous is the server that clients were sent to before. It serves them until
+	// previousUntil.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Previous string `json:"previous,omitempty"`
+	// previousUntil is when the previous server ends.
+	// +optional
+	PreviousUntil *metav1.Time `json:"previousUntil,omitempty"`
+}
+
+// ServerOwn is how status calls a server of the repository's own.
+const ServerOwn = "Own"
 
 // PolicySource says where an effective value comes from.
 // +kubebuilder:validation:Enum=Repository;Store;BuiltIn;Merged

@@ -22,6 +22,13 @@ const maxAnswer = 1 << 20
 // the operator's key was replaced.
 var ErrRefused = errors.New("the server does not accept the operator's token; it has not loaded its new configuration yet")
 
+// Refuses is true when a server answers now that it does not know the token: it does
+// not serve the repository (any more). One that does not answer refuses nothing.
+func (p *Poller) Refuses(target Target, token string) bool {
+	_, err := p.ask(target, token)
+	return errors.Is(err, ErrRefused)
+}
+
 // ask gets the status of one server. Its errors are fit for a condition: they
 // name no address that changes with every pod, and no token.
 func (p *Poller) ask(target Target, token string) (*serverstatus.Status, error) {

@@ -80,7 +80,7 @@ func serverPod(in Inputs) *corev1ac.PodSpecApplyConfiguration {
 		WithContainers(withMounts(server, mounts)).
 		WithTerminationGracePeriodSeconds(drainSeconds)
 	if several(in) {
-		spec.WithTopologySpreadConstraints(spread(in.Server().Base))
+		spec.WithTopologySpreadConstraints(spread(SelectorLabels(in.Server().Base, ComponentServer)))
 	}
 	return withVolumes(spec, mounts)
 }
@@ -94,11 +94,11 @@ func probe(path string, periodSeconds, failureThreshold int32) *corev1ac.ProbeAp
 }
 
 // spread puts replicas on different nodes where there are several.
-func spread(base string) *corev1ac.TopologySpreadConstraintApplyConfiguration {
+func spread(pods map[string]string) *corev1ac.TopologySpreadConstraintApplyConfiguration {
 	return corev1ac.TopologySpreadConstraint().
 		WithMaxSkew(1).
 		WithTopologyKey(corev1.LabelHostname).
 		WithWhenUnsatisfiable(corev1.ScheduleAnyway).
-		WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(SelectorLabels(base, ComponentServer))).
+		WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(pods)).
 		WithMatchLabelKeys(appsv1.DefaultDeploymentUniqueLabelKey)
 }

@@ -81,6 +81,17 @@ func cases() map[string]func(*v1alpha1.LFSRepository, *Inputs) {
 				RoleARN: "arn:aws:iam::123456789012:role/lfs", Audience: "lfs.example.com"}
 			r.Spec.AdoptFrom = &v1alpha1.AdoptFrom{Bucket: "archive", Prefix: "old/"}
 		},
+		"shared": func(r *v1alpha1.LFSRepository, in *Inputs) {
+			inStore(r, in)
+			shared(in)
+			in.Clients, in.NoOwn = in.Shared[0].Name, true
+		},
+		// moving: the next server is given its configuration while the own one serves.
+		"moving": func(r *v1alpha1.LFSRepository, in *Inputs) {
+			inStore(r, in)
+			shared(in)
+			in.Store.Spec.Sessions = &v1alpha1.StoreSessions{Mode: v1alpha1.SessionsRequired}
+		},
 		"suspended": func(r *v1alpha1.LFSRepository, _ *Inputs) {
 			r.Spec.Suspend = true
 			r.Spec.Server = &v1alpha1.Server{
@@ -195,6 +206,12 @@ func inStore(r *v1alpha1.LFSRepository, in *Inputs) {
 	in.Location = in.Store.Place(r)
 }
 
+// shared has the store's servers shared.
+func shared(in *Inputs) {
+	in.Store.Spec.Server.Shared = &v1alpha1.SharedServers{RepositoriesPerServer: ptr.To[int32](10)}
+	in.Shared = []SharedServer{{Name: SharedName(in.Store, 0), Key: []byte("the key of a shared server")}}
+}
+
 // TestGolden compares everything that a repository becomes with a file.
 func TestGolden(t *testing.T) {
 	for name, change := range cases() {
@@ -259,6 +276,15 @@ func render(t *testing.T, in Inputs) []byte {
 				t.Fatal(err)
 			}
 			for _, o := range issuer {
+				all = append(all, o)
+			}
+		}
+	}
+	for _, server := range in.Shared {
+		all = append(all, map[string]any{"configuration": set.Shared[server.Name]})
+		if in.NoOwn {
+			all = append(all, SharedSecret(in.Store, server))
+			for _, o := range SharedServerObjects(in.Store, server, in.Install) {
 				all = append(all, o)
 			}
 		}
@@ -328,11 +354,15 @@ func TestNoSecretInOtherObjects(t *testing.T) {
 	in.Credentials.Tokens[0].PreviousUntil = ptr.To(time.Now())
 	in.Credentials.StatusToken, in.Credentials.ScanToken = "SECRET-3", "SECRET-4"
 	in.Credentials.SigningKeys[0].Key = []byte("SECRET-5")
+	inStore(repo, &in)
+	shared(&in)
+	in.Shared[0].Key = []byte("SECRET-6")
+	in.Policy = v1alpha1.ResolvePolicy(repo, layerOf(in.Store))
 	set, err := Objects(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := json.Marshal(set.All())
+	raw, err := json.Marshal([]any{set.All(), set.Shared, SharedServerObjects(in.Store, in.Shared[0], in.Install)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,7 +425,7 @@ func TestNamesFit(t *testing.T) {
 	}
 	store := &v1alpha1.LFSStore{ObjectMeta: metav1.ObjectMeta{Name: strings.Repeat("s3.", 21), UID: "1"}}
 	for _, name := range []string{
-		ProbeJobName(store), IssuerName(store) + "-5d4f8c7b9d-x2x4z", ServerName(longest), GCName(longest), GCJobName(longest, "x"), CheckJobName(longest, "x"),
+		ProbeJobName(store), IssuerName(store) + "-5d4f8c7b9d-x2x4z", SharedName(store, 999) + "-5d4f8c7b9d-x2x4z", ServerName(longest), GCName(longest), GCJobName(longest, "x"), CheckJobName(longest, "x"),
 		PurgeJobName(longest), SweepJobName(longest, "x"), AccessSecretName(longest), KeysSecretName(longest), ScanSecretName(longest),
 	} {
 		if len(name) > 63 {

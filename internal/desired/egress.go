@@ -201,11 +201,11 @@ func dnsRule() *networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
 
 // reportRule lets scans report to the server.
 func reportRule(in Inputs) *networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
-	at := in.Server()
-	peer := inNamespace(at.Namespace).WithPodSelector(metav1ac.LabelSelector().
-		WithMatchLabels(map[string]string{LabelName: AppName, LabelInstance: at.Base}))
-	return networkingv1ac.NetworkPolicyEgressRule().WithTo(peer).
-		WithPorts(portNumber(corev1.ProtocolTCP, serverconfig.PortAdmin))
+	rule := networkingv1ac.NetworkPolicyEgressRule().WithPorts(portNumber(corev1.ProtocolTCP, serverconfig.PortAdmin))
+	for _, labels := range in.servers() {
+		rule.WithTo(inNamespace(in.Server().Namespace).WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(labels)))
+	}
+	return rule
 }
 
 // sessionsRule lets servers and jobs get their sessions.

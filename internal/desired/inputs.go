@@ -27,6 +27,12 @@ type Inputs struct {
 	GatewayAPI bool
 	// Install says how the operator itself was installed.
 	Install Install
+	// Clients is the shared server that clients are sent to; empty: the repository's
+	// own, which NoOwn says is not wanted (any more, or yet).
+	Clients string
+	NoOwn   bool
+	// Shared servers that are to serve the repository.
+	Shared []SharedServer
 	// Scaled is how many replicas the Deployment has, where a HorizontalPodAutoscaler
 	// may have decided that; 0 where there is none yet.
 	Scaled int32

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"errors"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,6 +16,8 @@ type Set struct {
 	Base, Rest, Workloads []runtime.ApplyConfiguration
 	// ConfigHash names the configuration that the server is to load.
 	ConfigHash string
+	// Shared is the configuration for each shared server, by its name.
+	Shared map[string]SharedConfig
 	// HistoryRevision names the history list in it; empty without history.
 	HistoryRevision string
 }
@@ -32,10 +35,14 @@ func Objects(in Inputs) (Set, error) {
 	at := in.Server()
 	set := Set{
 		Base:            []runtime.ApplyConfiguration{ServerConfigMap(in, rendered), serviceAccount(in, at, ComponentServer)},
-		Rest:            []runtime.ApplyConfiguration{service(in), podDisruptionBudget(in)},
-		Workloads:       []runtime.ApplyConfiguration{deployment(in), cronJob(in)},
+		Rest:            []runtime.ApplyConfiguration{service(in)},
+		Workloads:       []runtime.ApplyConfiguration{cronJob(in)},
 		ConfigHash:      serverconfig.Hash(rendered),
 		HistoryRevision: config.HistoryRevision,
+	}
+	if !in.NoOwn {
+		set.Rest = append(set.Rest, podDisruptionBudget(in))
+		set.Workloads = append([]runtime.ApplyConfiguration{deployment(in)}, set.Workloads...)
 	}
 	if in.Install.NetworkPolicies != NetworkPoliciesNone {
 		set.Rest = append(set.Rest, networkPolicy(in))
@@ -43,7 +50,7 @@ func Objects(in Inputs) (Set, error) {
 	if binding := roleBinding(in); binding != nil {
 		set.Rest = append(set.Rest, binding)
 	}
-	if scaler := autoscaler(in); scaler != nil {
+	if scaler := autoscaler(in); scaler != nil && !in.NoOwn {
 		set.Rest = append(set.Rest, scaler)
 	}
 	if route := httpRoute(in); route != nil {
@@ -53,7 +60,7 @@ func Objects(in Inputs) (Set, error) {
 		set.Rest = append(set.Rest, ingress)
 	}
 	if in.Apart() {
-		err = set.besideTenant(in)
+		err = errors.Join(set.besideTenant(in), set.addShared(in))
 	}
 	return set, err
 }

@@ -31,8 +31,10 @@ func requirements(cpu, memory, cpuLimit, memoryLimit string) corev1.ResourceRequ
 // values. A built-in value that contradicts a wish gives way: a request above its
 // limit is refused.
 func serverResources(in Inputs) corev1.ResourceRequirements {
-	out := serverDefaults()
-	wish := resourceWish(in)
+	return withWish(serverDefaults(), resourceWish(in))
+}
+
+func withWish(out corev1.ResourceRequirements, wish *corev1.ResourceRequirements) corev1.ResourceRequirements {
 	if wish == nil {
 		return out
 	}

@@ -21,7 +21,7 @@ func service(in Inputs) *corev1ac.ServiceApplyConfiguration {
 		WithOwnerReferences(in.owners(at)...).
 		WithSpec(corev1ac.ServiceSpec().
 			WithType(corev1.ServiceTypeClusterIP).
-			WithSelector(SelectorLabels(at.Base, ComponentServer)).
+			WithSelector(in.selector()).
 			WithPorts(
 				servicePort(portHTTP, ServicePort),
 				servicePort(portAdmin, serverconfig.PortAdmin),

@@ -30,8 +30,10 @@ func (in Inputs) sessions() bool {
 // sessionsConfig says where the server gets sessions, and what it may have. A place
 // that no session can be bound to gets a grant that no issuer takes: the server says
 // so, and nobody gets the key.
-func sessionsConfig(in Inputs) *serverconfig.Sessions {
-	grant, err := storesession.Sign(grantOf(in), in.GrantKey)
+func sessionsConfig(in Inputs) *serverconfig.Sessions { return sessionsOf(in, grantOf(in)) }
+
+func sessionsOf(in Inputs, may storesession.Grant) *serverconfig.Sessions {
+	grant, err := storesession.Sign(may, in.GrantKey)
 	if err != nil {
 		grant = ""
 	}

@@ -23,6 +23,7 @@ func TestValidStores(t *testing.T) {
 		"host that begins with a name": {base: "store-minimal.yaml", change: "spec: {exposure: {endpoints: [{hostTemplate: '{name}-{namespace}.example.com'}]}}"},
 		"empty groups":                 {base: "store-minimal.yaml", change: "spec: {defaults: {}, limits: {}, server: {}, gc: {}}"},
 		"a role":                       {base: "store-minimal.yaml", change: "spec: {credentialsSecretRef: null, webIdentity: {roleARN: '" + roleARN + "', audience: lfs, stsEndpoint: 'https://sts.example.com'}, sessions: {duration: 1h, mode: Required}}"},
+		"shared servers":               {base: "store-minimal.yaml", change: "spec: {server: {shared: {}}}"},
 		"limits that meet":             {base: "store-minimal.yaml", change: "spec: {limits: {minThreshold: 1M, maxThreshold: 1000k}}"},
 	}
 	c := newClient(t)
@@ -74,6 +75,8 @@ func TestRefusedStores(t *testing.T) {
 		"host of a typo":             {base: base, change: "spec: {exposure: {endpoints: [{hostTemplate: '{repo}.example.com'}]}}", want: wantRefused{"spec.exposure.endpoints[0].hostTemplate", "must be host[:port] in lower case"}},
 		"host with a path":           {base: base, change: "spec: {exposure: {endpoints: [{hostTemplate: 'example.com/lfs'}]}}", want: wantRefused{"spec.exposure.endpoints[0].hostTemplate", "must be host[:port]"}},
 		"no endpoints":               {base: base, change: "spec: {exposure: {endpoints: []}}", want: wantRefused{"spec.exposure.endpoints", "at least 1 items"}},
+		"servers shared by none":     {base: base, change: "spec: {server: {shared: {repositoriesPerServer: 0}}}", want: wantRefused{"spec.server.shared.repositoriesPerServer", "greater than or equal to 1"}},
+		"servers shared by too many": {base: base, change: "spec: {server: {shared: {repositoriesPerServer: 101}}}", want: wantRefused{"spec.server.shared.repositoriesPerServer", "less than or equal to 100"}},
 		"unknown field":              {base: base, change: "spec: {buckets: [a]}", want: wantRefused{"spec.buckets", "unknown field"}},
 	}.run(t)
 }

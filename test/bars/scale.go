@@ -13,6 +13,7 @@ import (
 // scaleParts in the order in which they are measured.
 var scaleParts = []rigPart{
 	{"quota", quotaOvershoot},
+	{"small", smallFootprint},
 	{"availability", availabilityApart},
 	{"gateway", gatewayApart},
 	{"operator", operatorScale},

@@ -102,6 +102,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SecretStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Server"):
 		return &apiv1alpha1.ServerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServerPlacement"):
+		return &apiv1alpha1.ServerPlacementApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SharedServers"):
+		return &apiv1alpha1.SharedServersApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Storage"):
 		return &apiv1alpha1.StorageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("StoreCapabilities"):

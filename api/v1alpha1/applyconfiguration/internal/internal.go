@@ -646,6 +646,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: server
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.ServerPlacement
     - name: url
       type:
         scalar: string
@@ -887,6 +890,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.ServerPlacement
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: next
+      type:
+        scalar: string
+    - name: previous
+      type:
+        scalar: string
+    - name: previousUntil
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.lfs-operator.lfs-operator.api.v1alpha1.SharedServers
+  map:
+    fields:
+    - name: repositoriesPerServer
+      type:
+        scalar: numeric
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.Storage
   map:
     fields:
@@ -1096,6 +1120,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
+    - name: shared
+      type:
+        namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.SharedServers
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreSessionMode
   scalar: string
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.StoreSessionState

@@ -24,6 +24,8 @@ type LFSRepositoryStatusApplyConfiguration struct {
 	Endpoints []EndpointStatusApplyConfiguration `json:"endpoints,omitempty"`
 	// location of the data, pinned when it was first resolved.
 	Location *LocationApplyConfiguration `json:"location,omitempty"`
+	// server says which server serves the repository. Absent: one of its own.
+	Server *ServerPlacementApplyConfiguration `json:"server,omitempty"`
 	// policy that applies, each value with its source.
 	Policy *EffectivePolicyApplyConfiguration `json:"policy,omitempty"`
 	// secrets that the operator made for people and machines.
@@ -92,6 +94,14 @@ func (b *LFSRepositoryStatusApplyConfiguration) WithEndpoints(values ...*Endpoin
 // If called multiple times, the Location field is set to the value of the last call.
 func (b *LFSRepositoryStatusApplyConfiguration) WithLocation(value *LocationApplyConfiguration) *LFSRepositoryStatusApplyConfiguration {
 	b.Location = value
+	return b
+}
+
+// WithServer sets the Server field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Server field is set to the value of the last call.
+func (b *LFSRepositoryStatusApplyConfiguration) WithServer(value *ServerPlacementApplyConfiguration) *LFSRepositoryStatusApplyConfiguration {
+	b.Server = value
 	return b
 }
 

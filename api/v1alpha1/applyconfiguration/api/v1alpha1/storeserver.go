@@ -16,6 +16,11 @@ type StoreServerApplyConfiguration struct {
 	// podTemplate holds fields of the pods. That of a repository concerns only
 	// the pods in its own namespace.
 	PodTemplate *PodTemplateApplyConfiguration `json:"podTemplate,omitempty"`
+	// shared has servers serve many repositories each: an idle repository then costs
+	// some hundred KiB of memory instead of a pod. Repositories that ask for replicas,
+	// autoscaling, ServiceAccounts or web tokens, or whose configuration is unusually
+	// large, keep servers of their own. Left out: every repository does.
+	Shared *SharedServersApplyConfiguration `json:"shared,omitempty"`
 }
 
 // StoreServerApplyConfiguration constructs a declarative configuration of the StoreServer type for use with
@@ -37,5 +42,13 @@ func (b *StoreServerApplyConfiguration) WithResources(value v1.ResourceRequireme
 // If called multiple times, the PodTemplate field is set to the value of the last call.
 func (b *StoreServerApplyConfiguration) WithPodTemplate(value *PodTemplateApplyConfiguration) *StoreServerApplyConfiguration {
 	b.PodTemplate = value
+	return b
+}
+
+// WithShared sets the Shared field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Shared field is set to the value of the last call.
+func (b *StoreServerApplyConfiguration) WithShared(value *SharedServersApplyConfiguration) *StoreServerApplyConfiguration {
+	b.Shared = value
 	return b
 }
