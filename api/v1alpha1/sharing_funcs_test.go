@@ -38,7 +38,7 @@ func TestShares(t *testing.T) {
 func TestPlacement(t *testing.T) {
 	t.Parallel()
 	repo := &LFSRepository{}
-	if got := repo.Placement().Servers(); !slices.Equal(got, []string{ServerOwn}) || repo.Placement().Shared() != nil {
+	if got := repo.Placement().Servers(); !slices.Equal(got, []string{ServerOwn}) || len(repo.Placement().Shared()) != 0 {
 		t.Errorf("where status says nothing: %v", got)
 	}
 	repo.Status.Server = &ServerPlacement{Name: "s-1", Next: ServerOwn, Previous: "s-1"}
