@@ -142,8 +142,13 @@ type pod struct {
 // serverPods returns the pods of a repository's server that are not on their way out.
 func serverPods(t *testing.T, r *harness.Repository) []pod {
 	t.Helper()
-	out := kubectl(t, "-n", r.Namespace, "get", "pods", "-o", "json", "-l",
-		"app.kubernetes.io/component=server,lfs-operator.dev/repository="+r.Name)
+	return podsOf(t, r.Namespace, "app.kubernetes.io/component=server,lfs-operator.dev/repository="+r.Name)
+}
+
+// podsOf returns the pods with these labels that are not on their way out.
+func podsOf(t *testing.T, namespace, labels string) []pod {
+	t.Helper()
+	out := kubectl(t, "-n", namespace, "get", "pods", "-o", "json", "-l", labels)
 	var list struct{ Items []pod }
 	noError(t, json.Unmarshal([]byte(out), &list))
 	return slices.DeleteFunc(list.Items, func(p pod) bool { return p.Metadata.DeletionTimestamp != "" })

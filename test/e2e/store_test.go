@@ -20,18 +20,25 @@ const (
 	sharedBucket    = "e2e-shared"
 )
 
-// newAdminStore makes what an administrator makes: a namespace for servers, the
-// store's Secret there, and a store for the two tenants.
+// newAdminStore makes the store of the two tenants.
 func newAdminStore(t *testing.T) {
 	t.Helper()
+	newStore(t, adminStore, serverNamespace, sharedBucket, "  limits: {maxKeepVersions: 10}\n")
+}
+
+// newStore makes what an administrator makes: a namespace for servers, the store's
+// Secret there, and a store with this spec beside what all have. It is for namespaces
+// with the label lfs=yes.
+func newStore(t *testing.T, name, namespace, bucket, spec string) {
+	t.Helper()
 	t.Cleanup(func() {
-		_, err := env.Kubectl(context.Background(), "delete", "lfsstore", adminStore, "--ignore-not-found")
+		_, err := env.Kubectl(context.Background(), "delete", "lfsstore", name, "--ignore-not-found")
 		if err != nil {
 			t.Error(err)
 		}
-		endNamespace(t, serverNamespace)
+		endNamespace(t, namespace)
 	})
-	noError(t, env.Namespace(t.Context(), serverNamespace))
+	noError(t, env.Namespace(t.Context(), namespace))
 	noError(t, env.Apply(t.Context(), fmt.Sprintf(`apiVersion: v1
 kind: Secret
 metadata: {name: store-credentials, namespace: %[1]s}
@@ -49,9 +56,8 @@ spec:
   createBuckets: true
   allowedNamespaces: {from: Selector, selector: {matchLabels: {lfs: "yes"}}}
   defaults: {gc: {mode: Delete, gracePeriod: 1s, quarantine: 1s}}
-  limits: {maxKeepVersions: 10}
-`, serverNamespace, harness.StoreAccessKey, harness.StoreSecretKey, adminStore, harness.StoreInternal, env.StoreURL, sharedBucket)))
-	kubectl(t, "wait", "lfsstore/"+adminStore, "--for=condition=Ready", "--timeout=90s")
+%[8]s`, namespace, harness.StoreAccessKey, harness.StoreSecretKey, name, harness.StoreInternal, env.StoreURL, bucket, spec)))
+	kubectl(t, "wait", "lfsstore/"+name, "--for=condition=Ready", "--timeout=90s")
 }
 
 // tenant makes a repository called models in the administrator's store.

@@ -107,6 +107,7 @@ type Status struct {
 		Size    string
 	}
 	Location *struct{ Endpoint, Bucket, Prefix string }
+	Server   *struct{ Name, Next, Previous string }
 	GC       *struct {
 		LastHandledRequest string
 		LastRun            *struct {
