@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
@@ -75,19 +76,14 @@ var errAgain = errors.New("try again")
 
 func (c Client) put(ctx context.Context, path, contentType string, size int64, body func() (io.Reader, error)) error {
 	deadline := time.Now().Add(c.Patience)
-	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+	for rest := time.Second; ; rest = min(2*rest, 15*time.Second) {
 		rd, err := body()
 		if err != nil {
 			return err
 		}
 		err = c.once(ctx, path, contentType, size, rd)
-		if err == nil || !errors.Is(err, errAgain) || time.Now().Add(pause).After(deadline) || ctx.Err() != nil {
+		if err == nil || !errors.Is(err, errAgain) || time.Now().Add(rest).After(deadline) || pause.For(ctx, rest) != nil {
 			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause):
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/gc/liveset"
 	"github.com/lfs-operator/lfs-operator/internal/gc/pointer"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
@@ -109,10 +110,8 @@ func (o Options) fetchAgain(ctx context.Context, e Entry) (*source, []ref, *repo
 			return s, refs, r, err
 		}
 		o.Log("%v; trying again", e.wrap(err))
-		select {
-		case <-ctx.Done():
-			return nil, nil, nil, ctx.Err()
-		case <-time.After(time.Duration(n) * cmp.Or(o.pause, time.Second)):
+		if err := pause.For(ctx, time.Duration(n)*cmp.Or(o.pause, time.Second)); err != nil {
+			return nil, nil, nil, err
 		}
 	}
 }

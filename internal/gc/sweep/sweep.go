@@ -20,6 +20,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/upload"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -115,7 +116,7 @@ func Run(ctx context.Context, o Options) (report.Report, error) {
 		r.Log = func(string, ...any) {}
 	}
 	if r.Sleep == nil {
-		r.Sleep = sleep
+		r.Sleep = pause.For
 	}
 	r.report.ID, r.report.Mode, r.report.StartedAt = o.Run, o.Config.GC.Mode, time.Now().UTC()
 	if l := r.Limits; l.AnswerWithin+2*l.Expiry+2*second > l.Lease || l.Group < 1 || l.Expiry < second {
@@ -167,15 +168,5 @@ func (r *run) finish(err error) {
 	r.report.Short()
 	if r.plan == nil {
 		r.report.Objects = r.last.Objects
-	}
-}
-
-// sleep waits or ends with the context.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -164,15 +165,13 @@ var tries = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second}
 
 // again repeats what a store or a line may have spoiled, not what is wrong.
 func again(ctx context.Context, f func(ctx context.Context, first bool) error) error {
-	for i, pause := range tries {
+	for i, rest := range tries {
 		err := f(ctx, i == 0)
 		if err == nil || errors.Is(err, objectstore.ErrDenied) || errors.Is(err, errLost) || errors.Is(err, errInside) || ctx.Err() != nil {
 			return err
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := pause.For(ctx, rest); err != nil {
+			return err
 		}
 	}
 	return f(ctx, false)

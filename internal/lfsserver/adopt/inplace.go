@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 )
 
 // proveAll adopts what lies under the repository's own prefix.
@@ -194,7 +195,7 @@ func (p *prover) settle(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.lease.date.Before(p.fence) {
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := pause.For(ctx, time.Second); err != nil {
 			return err
 		}
 		if err := p.lease.renew(ctx); err != nil {

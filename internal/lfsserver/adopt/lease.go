@@ -13,6 +13,7 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/presence"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 )
 
 // lease is the right to change what lies under a prefix that is adopted in place:
@@ -54,7 +55,7 @@ func (r *run) acquire(ctx context.Context, name string) (*lease, error) {
 		}
 		if wait > 0 {
 			r.Log("another run works until %s: waiting", owner.Adopting.Until.Format(time.RFC3339))
-			if err := sleep(ctx, min(wait, 5*time.Second)); err != nil {
+			if err := pause.For(ctx, min(wait, 5*time.Second)); err != nil {
 				return nil, err
 			}
 			continue
@@ -185,13 +186,4 @@ func (l *lease) remove(ctx context.Context, key string) error {
 		return fmt.Errorf("the store answers %d to the deletion of %s", resp.StatusCode, key)
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

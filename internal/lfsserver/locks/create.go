@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 )
 
 // Create locks a path for its owner. It returns *PathError, *RefError, *HeldError
@@ -47,10 +48,8 @@ func (s *Service) Create(ctx context.Context, path, owner, ref string) (Lock, er
 func (s *Service) overTombstone(ctx context.Context, now found) (objectstore.Condition, error) {
 	name := nameOf(now.Path)
 	for now.Released != nil && now.Released.fenced(now.date) {
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, fenceLook) != nil {
 			return objectstore.Condition{}, objectstore.ErrUnavailable
-		case <-time.After(fenceLook):
 		}
 		next, err := s.read(ctx, name)
 		if errors.Is(err, objectstore.ErrNotFound) {

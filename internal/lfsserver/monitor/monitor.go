@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
@@ -139,21 +140,7 @@ func (m *Monitor) wait(ctx context.Context) {
 	if m.state.Load().Store.Ready {
 		d = m.intervals.Ready * time.Duration(80+rand.IntN(41)) / 100
 	}
-	if !sleep(ctx, m.intervals.Least, nil) {
-		return
+	if pause.For(ctx, m.intervals.Least) == nil {
+		_ = pause.Until(ctx, m.kick, d-m.intervals.Least)
 	}
-	sleep(ctx, d-m.intervals.Least, m.kick)
-}
-
-// sleep is false when ctx ended.
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-	case <-wake:
-	}
-	return true
 }

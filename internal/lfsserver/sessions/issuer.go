@@ -14,6 +14,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 	"github.com/lfs-operator/lfs-operator/internal/storesession"
 )
 
@@ -95,10 +96,7 @@ func (i *Issuer) Try(ctx context.Context) {
 			said = err.Error()
 			i.Log.Warn("the store makes no session; trying again", "error", said)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(tryEvery):
-		}
+		_ = pause.For(ctx, tryEvery) // the loop looks at ctx
 	}
 }
 

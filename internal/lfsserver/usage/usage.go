@@ -10,6 +10,7 @@ import (
 
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
 
@@ -72,12 +73,12 @@ func (c *Counter) Changed() {
 // Run counts until ctx ends: whenever something changed, but never too often.
 func (c *Counter) Run(ctx context.Context) {
 	for {
-		if !wait(ctx, most, c.dirty) {
+		if pause.Until(ctx, c.dirty, most) != nil {
 			return
 		}
 		start := time.Now()
 		c.count(ctx)
-		if !wait(ctx, max(c.least, restFactor*time.Since(start)), nil) {
+		if pause.For(ctx, max(c.least, restFactor*time.Since(start))) != nil {
 			return
 		}
 	}
@@ -99,7 +100,6 @@ func (c *Counter) count(ctx context.Context) {
 }
 
 // list returns a count with an error when only its follower failed.
-
 func (c *Counter) list(ctx context.Context, bucket objectstore.Bucket, prefix layout.Prefix) (*serverstatus.Usage, error) {
 	follower, err := c.follow(ctx, bucket, prefix)
 	if err != nil {
@@ -127,16 +127,3 @@ func (Alone) Saw(string) {}
 
 // Publish implements Follower.
 func (Alone) Publish(context.Context, int64) error { return nil }
-
-// wait is false when ctx ended.
-func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-	case <-wake:
-	}
-	return true
-}
