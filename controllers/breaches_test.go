@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,14 +10,13 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/internal/desired"
 	"github.com/lfs-operator/lfs-operator/test/assets"
+	"github.com/lfs-operator/lfs-operator/test/manifests"
 )
 
 // TestTenantBreaches: two tenants with repositories of one name in one store. A is
@@ -71,7 +69,8 @@ func (m *intruder) prepare() {
 	for _, namespace := range []string{m.b.ns, m.servers, m.operator} {
 		m.do(m.c.Create(m.t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "admin-credentials"}}))
 	}
-	m.do(installTenantRoles(m.c, assets.Root(m.t)))
+	rbac := filepath.Join(assets.Root(m.t), "config", "rbac")
+	m.do(manifests.Install(background, m.c, filepath.Join(rbac, "tenant_roles.yaml"), filepath.Join(rbac, "delegation.yaml")))
 	user := "tenant-" + m.ns
 	for _, role := range []string{
 		// What the aggregation controller puts into "admin".
@@ -98,26 +97,6 @@ func (m *intruder) prepare() {
 	})
 	m.b.create("models", m.own())
 	m.b.ready("models")
-}
-
-// installTenantRoles makes the roles that people get.
-func installTenantRoles(c client.Client, root string) error {
-	for _, file := range []string{"tenant_roles.yaml", "delegation.yaml"} {
-		raw, err := os.ReadFile(filepath.Join(root, "config", "rbac", file))
-		if err != nil {
-			return err
-		}
-		for doc := range strings.SplitSeq(string(raw), "---\n") {
-			o := &unstructured.Unstructured{}
-			if err := yaml.Unmarshal([]byte(doc), &o.Object); err != nil {
-				return err
-			}
-			if err := c.Create(background, o); err != nil && !apierrors.IsAlreadyExists(err) {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // own makes a repository lie in the store that both may use.

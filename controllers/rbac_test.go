@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,11 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/lfs-operator/lfs-operator/test/assets"
+	"github.com/lfs-operator/lfs-operator/test/manifests"
 )
 
 // TestSecretVerbs lists who may do what with Secrets: by the roles that we ship,
@@ -148,18 +148,19 @@ func shippedRoles(t *testing.T) (out []shippedRole) {
 		t.Fatal("no roles in config/rbac", err)
 	}
 	for _, file := range files {
-		raw, err := os.ReadFile(file)
+		objects, err := manifests.Read(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for doc := range strings.SplitSeq(string(raw), "---\n") {
+		for _, o := range objects {
+			if kind := o.GetKind(); kind != "Role" && kind != "ClusterRole" {
+				continue
+			}
 			var role shippedRole
-			if err := yaml.Unmarshal([]byte(doc), &role.ClusterRole); err != nil {
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &role.ClusterRole); err != nil {
 				t.Fatal(err)
 			}
-			if role.Kind == "Role" || role.Kind == "ClusterRole" {
-				out = append(out, role)
-			}
+			out = append(out, role)
 		}
 	}
 	return out

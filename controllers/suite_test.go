@@ -14,19 +14,16 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/testr"
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
-	"sigs.k8s.io/yaml"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/test/assets"
+	"github.com/lfs-operator/lfs-operator/test/manifests"
 )
 
 // apiServer is the one API server of this package, started by the first test
@@ -68,7 +65,7 @@ func restConfig(t *testing.T) *rest.Config {
 		// Owner references of children must be allowed by the RBAC that we ship.
 		apiServer.env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 		if apiServer.config, apiServer.err = apiServer.env.Start(); apiServer.err == nil {
-			apiServer.err = errors.Join(grant(apiServer.config, assets.Root(t)), install(apiServer.config, assets.Root(t)))
+			apiServer.err = install(apiServer.config, assets.Root(t))
 		}
 	})
 	if apiServer.err != nil {
@@ -96,56 +93,17 @@ func configOf(t *testing.T, user string) *rest.Config {
 
 const operatorUser = "the-operator"
 
-// grant gives the operator's user the permissions of config/rbac.
-func grant(config *rest.Config, root string) error {
-	raw, err := os.ReadFile(filepath.Join(root, "config", "rbac", "role.yaml"))
-	if err != nil {
-		return err
-	}
-	c, err := client.New(config, client.Options{})
-	if err != nil {
-		return err
-	}
-	for doc := range strings.SplitSeq(string(raw), "---\n") {
-		role := &rbacv1.ClusterRole{}
-		if err := yaml.Unmarshal([]byte(doc), role); err != nil {
-			return err
-		}
-		if role.Kind != "ClusterRole" {
-			continue
-		}
-		binding := &rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: role.Name},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: role.Kind, Name: role.Name},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
-		}
-		if err := errors.Join(c.Create(background, role), c.Create(background, binding)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// install makes what is installed beside the operator's own permissions.
+// install makes what config/rbac holds for the operator, whose user has its permissions.
 func install(config *rest.Config, root string) error {
-	raw, err := os.ReadFile(filepath.Join(root, "config", "rbac", "reviewers.yaml"))
-	if err != nil {
-		return err
-	}
 	c, err := client.New(config, client.Options{})
 	if err != nil {
 		return err
 	}
-	for doc := range strings.SplitSeq(string(raw), "---\n") {
-		o := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(doc), &o.Object); err != nil {
-			return err
-		}
-		if err := c.Create(background, o); err != nil {
-			return err
-		}
-	}
-	return nil
+	rbac := filepath.Join(root, "config", "rbac")
+	return errors.Join(
+		manifests.InstallRoles(background, c, filepath.Join(rbac, "role.yaml"), operatorUser),
+		manifests.Install(background, c, filepath.Join(rbac, "reviewers.yaml")),
+	)
 }
 
 func testScheme(t *testing.T) *runtime.Scheme {

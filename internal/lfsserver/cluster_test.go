@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,13 +17,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
-	"sigs.k8s.io/yaml"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/test/assets"
+	"github.com/lfs-operator/lfs-operator/test/manifests"
 )
 
 // apiServer is the one Kubernetes API server of this package, started by the
@@ -89,27 +89,11 @@ func newCluster(t testing.TB) *cluster {
 
 // installReviewers makes the roles that we ship.
 func installReviewers(config *rest.Config, root string) error {
-	client, err := kubernetes.NewForConfig(config)
+	c, err := client.New(config, client.Options{})
 	if err != nil {
 		return err
 	}
-	raw, err := os.ReadFile(filepath.Join(root, "config", "rbac", "reviewers.yaml"))
-	if err != nil {
-		return err
-	}
-	for doc := range strings.SplitSeq(string(raw), "---\n") {
-		role := &rbacv1.ClusterRole{}
-		if err := yaml.Unmarshal([]byte(doc), role); err != nil {
-			return err
-		}
-		if role.Kind != "ClusterRole" {
-			continue
-		}
-		if _, err := client.RbacV1().ClusterRoles().Create(context.Background(), role, metav1.CreateOptions{}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return manifests.Install(context.Background(), c, filepath.Join(root, "config", "rbac", "reviewers.yaml"))
 }
 
 // bindServer does what the operator does.

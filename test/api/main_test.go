@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lfs-operator/lfs-operator/test/assets"
+	"github.com/lfs-operator/lfs-operator/test/manifests"
 )
 
 // server is the one API server of this package, started by the first test that
@@ -82,11 +83,17 @@ func create(t *testing.T, c client.Client, obj client.Object) {
 // manifest reads a manifest of testdata.
 func manifest(t *testing.T, name string) *unstructured.Unstructured {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
+	return shipped(t, filepath.Join("testdata", name))[0]
+}
+
+// shipped reads the objects of a file.
+func shipped(t *testing.T, path string) []*unstructured.Unstructured {
+	t.Helper()
+	objects, err := manifests.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parse(t, b)
+	return objects
 }
 
 // parse reads one YAML document.

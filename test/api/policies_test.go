@@ -57,12 +57,12 @@ func TestPolicies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(assets.Root(t), "config", "policy")
-			policy := parse(t, []byte(documents(t, filepath.Join(dir, name+".yaml"))[0]))
+			policy := shipped(t, filepath.Join(dir, name+".yaml"))[0]
 			create(t, c, policy)
 			// Only one namespace is bound to it: policies outlive their deletion a little.
 			namespace := "policies-" + name
 			create(t, c, parse(t, []byte(`{apiVersion: v1, kind: Namespace, metadata: {name: `+namespace+`, labels: {bound: `+name+`}, annotations: {lfs-operator.dev/host-domain: lfs.example.com}}}`)))
-			binding := parse(t, []byte(documents(t, filepath.Join(dir, "binding.yaml"))[0]))
+			binding := shipped(t, filepath.Join(dir, "binding.yaml"))[0]
 			binding.SetName(policy.GetName())
 			noError(t, unstructured.SetNestedField(binding.Object, policy.GetName(), "spec", "policyName"))
 			noError(t, unstructured.SetNestedMap(binding.Object, map[string]any{"matchLabels": map[string]any{"bound": name}}, "spec", "matchResources", "namespaceSelector"))
@@ -102,7 +102,7 @@ func TestTenantRoles(t *testing.T) {
 		{"aggregate-to-view", []string{"get", "list", "watch"}},
 		{"aggregate-to-edit", []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}},
 	} {
-		obj := parse(t, []byte(documents(t, filepath.Join(assets.Root(t), "config", "rbac", "tenant_roles.yaml"))[i]))
+		obj := shipped(t, filepath.Join(assets.Root(t), "config", "rbac", "tenant_roles.yaml"))[i]
 		if err := c.Create(t.Context(), obj.DeepCopy(), client.DryRunAll, client.FieldValidation("Strict")); err != nil {
 			t.Fatal(err)
 		}

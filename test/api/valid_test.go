@@ -1,9 +1,7 @@
 package api
 
 import (
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,8 +90,7 @@ func TestSamples(t *testing.T) {
 	c := newClient(t)
 	repositories, stores := 0, 0
 	for _, path := range paths {
-		for i, doc := range documents(t, path) {
-			obj := parse(t, []byte(doc))
+		for _, obj := range shipped(t, path) {
 			switch obj.GetKind() {
 			case "LFSRepository":
 				repositories++
@@ -105,21 +102,11 @@ func TestSamples(t *testing.T) {
 				continue
 			}
 			if err := c.Create(t.Context(), obj, client.DryRunAll, client.FieldValidation("Strict")); err != nil {
-				t.Errorf("%s, document %d: %v", filepath.Base(path), i+1, err)
+				t.Errorf("%s, %s %s: %v", filepath.Base(path), obj.GetKind(), obj.GetName(), err)
 			}
 		}
 	}
 	if repositories == 0 || stores == 0 {
 		t.Errorf("%d LFSRepositories and %d LFSStores in config/samples, want some of each", repositories, stores)
 	}
-}
-
-// documents splits a YAML file.
-func documents(t *testing.T, path string) []string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Split("\n"+string(b), "\n---")
 }

@@ -6,21 +6,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
-	"sigs.k8s.io/yaml"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
 	"github.com/lfs-operator/lfs-operator/test/harness"
+	"github.com/lfs-operator/lfs-operator/test/manifests"
 )
 
 const (
@@ -116,38 +113,10 @@ func tenantOf(i int) string { return fmt.Sprintf("team-%d", i/perNamespace) }
 
 // install grants what config/rbac grants, to the user instead of a ServiceAccount.
 func (c *scaleCluster) install(ctx context.Context, dir string) error {
-	for _, file := range []string{"role.yaml", "reviewers.yaml"} {
-		raw, err := os.ReadFile(filepath.Join(dir, file))
-		if err != nil {
-			return err
-		}
-		for doc := range strings.SplitSeq(string(raw), "---\n") {
-			o := &unstructured.Unstructured{}
-			if err := yaml.Unmarshal([]byte(doc), &o.Object); err != nil {
-				return err
-			}
-			if len(o.Object) == 0 {
-				continue
-			}
-			if err := errors.Join(c.client.Create(ctx, o), c.bind(ctx, o, file == "role.yaml")); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (c *scaleCluster) bind(ctx context.Context, role *unstructured.Unstructured, operators bool) error {
-	meta := metav1.ObjectMeta{Name: role.GetName(), Namespace: role.GetNamespace()}
-	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: role.GetKind(), Name: role.GetName()}
-	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: scaleUser}}
-	switch {
-	case operators && role.GetKind() == "ClusterRole":
-		return c.client.Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects})
-	case operators && role.GetKind() == "Role":
-		return c.client.Create(ctx, &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects})
-	}
-	return nil
+	return errors.Join(
+		manifests.InstallRoles(ctx, c.client, filepath.Join(dir, "role.yaml"), scaleUser),
+		manifests.Install(ctx, c.client, filepath.Join(dir, "reviewers.yaml")),
+	)
 }
 
 // admit writes the operator's kubeconfig.
