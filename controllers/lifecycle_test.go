@@ -124,19 +124,39 @@ func (w *world) gone(name string) {
 
 func withDelete(r *v1alpha1.LFSRepository) { r.Spec.DeletionPolicy = v1alpha1.DeletionDelete }
 
+// purging deletes a repository called models as soon as it is Ready, and waits for the
+// Job that deletes its data. The repository is as it was before.
+func (w *world) purging(change ...func(*v1alpha1.LFSRepository)) (*v1alpha1.LFSRepository, *batchv1.Job) {
+	w.t.Helper()
+	w.create("models", append(change, withDelete)...)
+	repo := w.ready("models")
+	w.must(w.c.Delete(w.t.Context(), repo))
+	at := serverOf(repo)
+	return repo, w.jobIn(at.Namespace, at.Base+"-lfs-purge")
+}
+
+// purgesAgain takes a failed Job away, as its time to live does in a cluster: another
+// follows, and ends well.
+func (w *world) purgesAgain(failed *batchv1.Job) {
+	w.t.Helper()
+	w.must(w.c.Delete(w.t.Context(), failed, client.PropagationPolicy(metav1.DeletePropagationBackground)))
+	w.eventually("another Job", func() string {
+		if again := w.job("models-lfs-purge"); again.UID == failed.UID {
+			return "still the old one"
+		}
+		return ""
+	})
+	w.finish(w.job("models-lfs-purge"), batchv1.JobComplete, "")
+}
+
 // TestDelete: the server ends, then a Job deletes the data, again if it must,
 // then the resource goes.
 func TestDelete(t *testing.T) {
 	w := newWorld(t)
-	w.create("models", withDelete)
-	repo := w.ready("models")
+	repo, job := w.purging()
 	if !slices.Contains(repo.Finalizers, v1alpha1.FinalizerData) {
-		t.Fatalf("finalizers are %v", repo.Finalizers)
+		t.Errorf("finalizers are %v", repo.Finalizers)
 	}
-	if err := w.c.Delete(t.Context(), repo); err != nil {
-		t.Fatal(err)
-	}
-	job := w.job("models-lfs-purge")
 	w.eventually("the Deployment goes", func() string {
 		err := w.c.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: "models-lfs"}, &appsv1.Deployment{})
 		if apierrors.IsNotFound(err) {
@@ -156,17 +176,7 @@ func TestDelete(t *testing.T) {
 		}
 		return text
 	})
-	// What its time to live does in a cluster.
-	if err := w.c.Delete(t.Context(), job, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
-		t.Fatal(err)
-	}
-	w.eventually("another Job", func() string {
-		if again := w.job("models-lfs-purge"); again.UID == job.UID {
-			return "still the old one"
-		}
-		return ""
-	})
-	w.finish(w.job("models-lfs-purge"), batchv1.JobComplete, "")
+	w.purgesAgain(job)
 	w.gone("models")
 	w.told("Normal DataDeleted")
 }
@@ -232,12 +242,7 @@ func (w *world) finish(job *batchv1.Job, how batchv1.JobConditionType, words str
 // TestDeleteChangedToRetain is the way out for who cannot or will not wait.
 func TestDeleteChangedToRetain(t *testing.T) {
 	w := newWorld(t)
-	w.create("models", withDelete)
-	repo := w.ready("models")
-	if err := w.c.Delete(t.Context(), repo); err != nil {
-		t.Fatal(err)
-	}
-	w.job("models-lfs-purge")
+	w.purging()
 	w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.DeletionPolicy = v1alpha1.DeletionRetain })
 	w.gone("models")
 }

@@ -15,20 +15,15 @@ import (
 // left there.
 func TestDeleteApart(t *testing.T) {
 	w, _ := newStoreWorld(t)
-	w.create("models", inStore(w), withDelete)
-	repo := w.ready("models")
+	repo, job := w.purging(inStore(w))
 	for _, f := range ourFinalizers {
 		if !slices.Contains(repo.Finalizers, f) {
 			t.Errorf("finalizers are %v, want %s among them", repo.Finalizers, f)
 		}
 	}
-	if err := w.c.Delete(t.Context(), repo); err != nil {
-		t.Fatal(err)
-	}
-	at := serverOf(repo)
-	w.finish(w.jobIn(at.Namespace, at.Base+"-lfs-purge"), batchv1.JobComplete, "")
+	w.finish(job, batchv1.JobComplete, "")
 	w.gone("models")
-	w.allGone(at)
+	w.allGone(serverOf(repo))
 	w.told("Normal DataDeleted")
 }
 

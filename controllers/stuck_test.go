@@ -31,12 +31,7 @@ func (w *world) terminate(namespace string) {
 // data there. No Job can be made again, so nothing is waited for.
 func TestNamespaceTerminatingWhilePurging(t *testing.T) {
 	w := newWorld(t)
-	w.create("models", withDelete)
-	repo := w.ready("models")
-	if err := w.c.Delete(t.Context(), repo); err != nil {
-		t.Fatal(err)
-	}
-	w.job("models-lfs-purge")
+	w.purging()
 	w.terminate(w.ns)
 	w.gone("models")
 	w.told("Warning DataRetained")
@@ -56,14 +51,8 @@ func TestNamespaceTerminatingContentFirst(t *testing.T) {
 // TestServerNamespaceTerminatingWhilePurging: the same where the server runs apart.
 func TestServerNamespaceTerminatingWhilePurging(t *testing.T) {
 	w, _ := newStoreWorld(t)
-	w.create("models", inStore(w), withDelete)
-	repo := w.ready("models")
-	if err := w.c.Delete(t.Context(), repo); err != nil {
-		t.Fatal(err)
-	}
-	at := serverOf(repo)
-	w.jobIn(at.Namespace, at.Base+"-lfs-purge")
-	w.terminate(at.Namespace)
+	_, job := w.purging(inStore(w))
+	w.terminate(job.Namespace)
 	w.gone("models")
 	w.told("Warning DataRetained")
 }
@@ -71,18 +60,12 @@ func TestServerNamespaceTerminatingWhilePurging(t *testing.T) {
 // TestStoreDeletedWhilePurging: the LFSStore goes while a Job deletes the data.
 func TestStoreDeletedWhilePurging(t *testing.T) {
 	w, store := newStoreWorld(t)
-	w.create("models", inStore(w), withDelete)
-	repo := w.ready("models")
-	if err := w.c.Delete(t.Context(), repo); err != nil {
-		t.Fatal(err)
-	}
-	at := serverOf(repo)
-	w.jobIn(at.Namespace, at.Base+"-lfs-purge")
+	repo, _ := w.purging(inStore(w))
 	if err := w.c.Delete(t.Context(), store); err != nil {
 		t.Fatal(err)
 	}
 	w.gone("models")
-	w.allGone(at)
+	w.allGone(serverOf(repo))
 	w.told("Warning DataRetained")
 }
 
@@ -107,30 +90,14 @@ func TestServerNamespaceNotWatched(t *testing.T) {
 func TestDeleteWithoutCredentials(t *testing.T) {
 	const words = `lfs-server: secret "store-credentials" lacks AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY: the store cannot be reached`
 	for name, wayOut := range map[string]func(*world, *batchv1.Job){
-		"the Secret is back": func(w *world, failed *batchv1.Job) {
-			if err := w.c.Delete(w.t.Context(), failed, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
-				w.t.Fatal(err)
-			}
-			w.eventually("another Job", func() string {
-				if again := w.job("models-lfs-purge"); again.UID == failed.UID {
-					return "still the old one"
-				}
-				return ""
-			})
-			w.finish(w.job("models-lfs-purge"), batchv1.JobComplete, "")
-		},
+		"the Secret is back": (*world).purgesAgain,
 		"the data is kept": func(w *world, _ *batchv1.Job) {
 			w.change("models", func(r *v1alpha1.LFSRepository) { r.Spec.DeletionPolicy = v1alpha1.DeletionRetain })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.create("models", withDelete)
-			repo := w.ready("models")
-			if err := w.c.Delete(t.Context(), repo); err != nil {
-				t.Fatal(err)
-			}
-			job := w.job("models-lfs-purge")
+			_, job := w.purging()
 			w.finish(job, batchv1.JobFailed, words)
 			w.eventually("the condition says which Secret", func() string {
 				text := describe(w.get("models"))

@@ -94,12 +94,7 @@ func TestWebIdentityOfOwnStorage(t *testing.T) {
 // where the cluster's garbage collection has taken the ServiceAccount before it.
 func TestPurgeByWebIdentity(t *testing.T) {
 	w := newWorld(t)
-	w.create("models", byRole, withDelete)
-	repo := w.ready("models")
-	if err := w.c.Delete(t.Context(), repo); err != nil {
-		t.Fatal(err)
-	}
-	job := w.job("models-lfs-purge")
+	_, job := w.purging(byRole)
 	checkToken(t, "the purge", job.Spec.Template.Spec, "models-lfs", "sts.amazonaws.com")
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "models-lfs"}}
 	if err := w.c.Delete(t.Context(), account); err != nil {
@@ -165,14 +160,9 @@ func TestWebIdentityOfStore(t *testing.T) {
 
 // TestPurgeWithSession: where servers hold sessions, jobs need no key either.
 func TestPurgeWithSession(t *testing.T) {
-	w, store := newStoreWorld(t, func(s *v1alpha1.LFSStore) { s.Spec.Sessions = &v1alpha1.StoreSessions{Mode: v1alpha1.SessionsRequired} })
-	w.create("models", inStore(w), withDelete)
-	repo := w.ready("models")
-	if err := w.c.Delete(t.Context(), repo); err != nil {
-		t.Fatal(err)
-	}
+	w, _ := newStoreWorld(t, func(s *v1alpha1.LFSStore) { s.Spec.Sessions = &v1alpha1.StoreSessions{Mode: v1alpha1.SessionsRequired} })
+	repo, purge := w.purging(inStore(w))
 	own := serverOf(repo).Base + "-lfs"
-	purge := w.jobIn(store.Spec.ServerNamespace, own+"-purge")
 	checkToken(t, "the purge", purge.Spec.Template.Spec, own, storesession.Audience)
 	env := purge.Spec.Template.Spec.Containers[0].Env
 	if !slices.ContainsFunc(env, func(e corev1.EnvVar) bool { return strings.Contains(e.Value, "grant: ey") }) {
