@@ -31,6 +31,6 @@ deploy: install-manifest ## Install the operator into the current kubectl contex
 	$(KUBECTL) -n lfs-operator-system rollout status deployment/lfs-operator-manager --timeout=180s
 
 .PHONY: undeploy
-undeploy: install-manifest ## Remove all LFSRepositories (each by its deletionPolicy), then the operator and its CRD.
+undeploy: install-manifest ## Remove all LFSRepositories (each by its deletionPolicy), then the operator, its CRDs and with them all LFSStores.
 	$(KUBECTL) delete lfsrepositories.lfs-operator.dev --all --all-namespaces --ignore-not-found --timeout=10m
 	$(KUBECTL) delete --ignore-not-found -f dist/install.yaml

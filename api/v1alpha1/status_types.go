@@ -12,9 +12,9 @@ type LFSRepositoryStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions by type: Ready, Reconciling, Stalled, StoreReady,
-	// ServerAvailable, HistoryReadable, GarbageCollected, QuarantineTooShort,
-	// FieldsSupported.
+	// conditions by type: Ready, Reconciling, Stalled, ServerAvailable, StoreReady,
+	// StoreSessionValid, AccessReady, Exposed, HistoryReadable, GarbageCollected,
+	// QuarantineTooShort, WithinQuota, Adopted, FieldsSupported.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -24,7 +24,7 @@ type ExceededError struct {
 	Used, Limit, Asked int64
 }
 
-// Error implements error. It begins as KohakuHub's does (seeds/001, Error Handling).
+// Error implements error. It begins as KohakuHub's does (docs/api/git-lfs.md, "Error Handling").
 func (e *ExceededError) Error() string {
 	return fmt.Sprintf("You have used %s of your %s quota; this object of %s does not fit. Have old versions collected, or ask for more quota",
 		humanize.IBytes(uint64(e.Used)), humanize.IBytes(uint64(e.Limit)), humanize.IBytes(uint64(e.Asked)))

@@ -14,9 +14,9 @@ import (
 type LFSRepositoryStatusApplyConfiguration struct {
 	// observedGeneration is the generation that the status was made from.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions by type: Ready, Reconciling, Stalled, StoreReady,
-	// ServerAvailable, HistoryReadable, GarbageCollected, QuarantineTooShort,
-	// FieldsSupported.
+	// conditions by type: Ready, Reconciling, Stalled, ServerAvailable, StoreReady,
+	// StoreSessionValid, AccessReady, Exposed, HistoryReadable, GarbageCollected,
+	// QuarantineTooShort, WithinQuota, Adopted, FieldsSupported.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// url to set as lfs.url (the server's API root) for most clients.
 	URL *string `json:"url,omitempty"`
