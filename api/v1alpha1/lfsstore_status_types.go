@@ -8,7 +8,8 @@ type LFSStoreStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions by type: Ready, Reconciling, Stalled, SessionsIssued, WritesAuthentic.
+	// conditions by type: Ready, Reconciling, Stalled, SessionsIssued, WritesAuthentic,
+	// ServersShared.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -14,7 +14,8 @@ import (
 type LFSStoreStatusApplyConfiguration struct {
 	// observedGeneration is the generation that the status was made from.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions by type: Ready, Reconciling, Stalled, SessionsIssued, WritesAuthentic.
+	// conditions by type: Ready, Reconciling, Stalled, SessionsIssued, WritesAuthentic,
+	// ServersShared.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// repositories that lie in this store.
 	Repositories *int32 `json:"repositories,omitempty"`
