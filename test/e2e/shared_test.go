@@ -36,7 +36,7 @@ const (
 func TestSharedServers(t *testing.T) {
 	t.Parallel()
 	newStore(t, poolStore, poolNamespace, poolStore, "  server: {shared: {}}\n")
-	serveA, serveB := pooled(t, "pool-a", ""), pooled(t, "pool-b", "  deletionPolicy: Delete\n")
+	serveA, serveB := pooled(t, "pool-a", "", false), pooled(t, "pool-b", "  deletionPolicy: Delete\n", false)
 	a, b := serveA(), serveB()
 	server := podsOf(t, poolNamespace, poolServers)
 	if len(server) != 1 {
@@ -51,7 +51,7 @@ func TestSharedServers(t *testing.T) {
 	refuses(t, a, b, oidB)
 	refuses(t, b, a, oidA)
 
-	c := pooled(t, "pool-c", "")()
+	c := pooled(t, "pool-c", "", true)()
 	work(t, c)
 	sameServer(t, server)
 
@@ -89,8 +89,10 @@ type poolMember struct {
 // is Ready.
 //
 // Its clients come through a gateway that leads to the operator's Service, which says
-// which server serves: the NodePort of other tests looks for a server of its own.
-func pooled(t *testing.T, name, spec string) (ready func() *poolMember) {
+// which server serves: the NodePort of other tests looks for a server of its own. One
+// that keeps connections goes on with the server before for as long as that serves;
+// one that does not follows the Service at once.
+func pooled(t *testing.T, name, spec string, keeps bool) (ready func() *poolMember) {
 	t.Helper()
 	r := prepareRepository(t, harness.Repository{Name: name, Store: poolStore, ServerNamespace: poolNamespace, Bucket: poolStore, Spec: spec})
 	kubectl(t, "label", "namespace", r.Namespace, "lfs=yes")
@@ -105,7 +107,7 @@ func pooled(t *testing.T, name, spec string) (ready func() *poolMember) {
 		waitReady(t, r, readyLimit)
 		ip := kubectl(t, "-n", poolNamespace, "get", "services", "-o", "jsonpath={.items[*].spec.clusterIP}",
 			"-l", "app.kubernetes.io/component=server,lfs-operator.dev/repository-namespace="+r.Namespace)
-		gateway.Handler = &httputil.ReverseProxy{Transport: &http.Transport{}, Rewrite: func(p *httputil.ProxyRequest) {
+		gateway.Handler = &httputil.ReverseProxy{Transport: &http.Transport{DisableKeepAlives: !keeps}, Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(&url.URL{Scheme: "http", Host: ip})
 			p.Out.Host = p.In.Host
 		}}
