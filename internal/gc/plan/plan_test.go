@@ -89,6 +89,21 @@ func policy(t *testing.T, keep int32, rules ...serverconfig.GCRule) Policy {
 	return p
 }
 
+// What is locked or being uploaded stays, also when it is condemned already.
+func TestProtected(t *testing.T) {
+	in := Input{
+		Live: live(t, []versions{{"main", "a", "a2 a1"}, {"main", "b", "b2 b1"}, {"main", "c", "c2 c1"}}), Objects: listing("a1 a2 b1 b2 c1 c2", 48*time.Hour),
+		Policy: policy(t, 1), Protected: Protected{
+			Locked: map[string]string{"a": "the path is locked"}, Uploading: map[string]bool{gctest.OID("b1"): true},
+		},
+		Index: index.Read{Index: index.Index{Entries: []index.Entry{{OID: gctest.OID("b1"), ETag: "e", CondemnedAt: now.AddDate(-1, 0, 0)}}}},
+	}
+	want := "a1:keep:locked a2:keep:version b1:keep:uploading b2:keep:version c1:condemn:superseded c2:keep:version"
+	if got := decisions(t, in); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestDecisions(t *testing.T) {
 	pin := func(name, kind string) liveset.Pin {
 		return liveset.Pin{OID: gctest.OID(name), Kind: kind, Ref: "x", Entry: "main", Path: "p"}
