@@ -2,35 +2,38 @@ package lfsserver
 
 import (
 	"context"
-	"errors"
-	"net/http"
+	"sync"
 	"time"
 )
 
-// drain ends the server without losing a push. First it goes on answering while
-// clients are still sent here: batches get 429, which git-lfs repeats, on another
-// pod by then; what belongs to a push under way, such as verify, is served. Then
-// connections close as they fall idle, and requests that run are waited for.
-func (s *Server) drain(api, admin *http.Server) error {
+// drain ends servers without losing a push. First they go on answering while clients
+// are still sent here: batches get 429, which git-lfs repeats, on another pod by then;
+// what belongs to a push under way, such as verify, is served. Then idle closes
+// connections as they fall idle, and waits for the requests that run. What comes last
+// has the same time, DrainTimeout, to end.
+func drain(o *Options, servers []*Server, idle func(context.Context) error, last ...func(context.Context) error) error {
 	// From here on every answer tells its connection to close. Closing idle ones
 	// now would cut off requests that are on their way.
-	s.draining.Store(true)
-	s.log.Info("draining", "delay", s.options.DrainDelay.String())
-	time.Sleep(s.options.DrainDelay)
+	for _, s := range servers {
+		s.draining.Store(true)
+	}
+	time.Sleep(o.DrainDelay)
 	// Uploads that can be resumed elsewhere end at their next part.
-	close(s.stopping)
-	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
+	for _, s := range servers {
+		close(s.stopping)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), o.DrainTimeout)
 	defer cancel()
-	err := api.Shutdown(ctx)
-	s.closeQuota()
-	// Last, so that metrics and status can be read to the end.
-	if adminErr := admin.Shutdown(ctx); err == nil {
-		err = adminErr
+	err := idle(ctx)
+	var quotas sync.WaitGroup
+	for _, s := range servers {
+		quotas.Go(s.closeQuota)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("requests were still running after the drain timeout")
-		err = errors.Join(api.Close(), admin.Close())
+	quotas.Wait()
+	for _, end := range last {
+		if other := end(ctx); err == nil {
+			err = other
+		}
 	}
-	s.log.Info("stopped")
 	return err
 }

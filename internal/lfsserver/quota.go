@@ -43,6 +43,9 @@ const closeTimeout = 2 * time.Second
 
 // closeQuota gives the other servers what this one has to spare.
 func (s *Server) closeQuota() {
+	if s.quota == nil {
+		return // it is of no repository
+	}
 	bucket, prefix, ok := s.countable()
 	if !ok {
 		return

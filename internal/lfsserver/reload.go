@@ -11,17 +11,26 @@ import (
 // would leave an old token working.
 func (s *Server) reload(ctx context.Context) {
 	seen := [sha256.Size]byte{} // nothing, so that a change since New is seen
-	tick := time.NewTicker(s.options.ReloadInterval)
-	defer tick.Stop()
-	for {
+	look := func() {
 		if f := readFiles(&s.options); f.digest != seen {
 			seen = f.digest
 			s.load(f)
 		}
+	}
+	look()
+	every(ctx, s.options.ReloadInterval, look)
+}
+
+// every calls f in that interval until ctx ends.
+func every(ctx context.Context, interval time.Duration, f func()) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			f()
 		}
 	}
 }

@@ -126,19 +126,34 @@ func TestReloadDropsNothing(t *testing.T) {
 	group.Wait()
 }
 
+// TestDrain: a server that is told to stop goes on with pushes under way and sends
+// others elsewhere, whether it is of one repository or of many.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	s := lfstest.Start(t, assets.SharedStore(t), lfstest.WithOptions(func(o *lfsserver.Options) {
-		o.DrainDelay = 2 * time.Second
-	}))
+	store, slow := assets.SharedStore(t), func(o *lfsserver.Options) { o.DrainDelay = 2 * time.Second }
+	t.Run("of one", func(t *testing.T) {
+		t.Parallel()
+		s := lfstest.Start(t, store, lfstest.WithOptions(slow))
+		drains(t, s, s)
+	})
+	t.Run("of many", func(t *testing.T) {
+		t.Parallel()
+		shared := lfstest.StartShared(t, store, slow)
+		shared.Member("team-b", "refused", func(c *serverconfig.Config) { c.Storage.Endpoint = "nowhere" }).Begin()
+		drains(t, shared.Add("team-a", "models"), shared.Server)
+	})
+}
+
+// drains stops a process, and asks s meanwhile.
+func drains(t *testing.T, s, process *lfstest.Server) {
 	o := s.Upload("before the end")
-	s.Stop()
+	process.Stop()
 	s.Eventually("the status says that it drains", func() (bool, string) { return s.Status().Draining, "not yet" })
-	resp, body := batchStatus(s)
+	resp, body := s.Post(s.Root()+"/objects/batch", lfstest.Basic(s.Token), map[string]any{"operation": "download", "objects": []any{o}})
 	if resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" || !resp.Close {
 		t.Errorf("batch while draining: %d, Retry-After %q, close %v: %s", resp.StatusCode, resp.Header.Get("Retry-After"), resp.Close, body)
 	}
-	if resp, body := s.Post(s.Root()+"/verify", lfstest.Basic(lfstest.WriteToken), o); resp.StatusCode != 200 {
+	if resp, body := s.Post(s.Root()+"/verify", lfstest.Basic(s.Token), o); resp.StatusCode != 200 {
 		t.Errorf("verify while draining: %d: %s", resp.StatusCode, body)
 	}
 	// Readiness too: where it is the only pod, clients still come here.
@@ -147,7 +162,7 @@ func TestDrain(t *testing.T) {
 			t.Errorf("%s: %d while draining", probe, resp.StatusCode)
 		}
 	}
-	if err := s.Wait(); err != nil {
+	if err := process.Wait(); err != nil {
 		t.Error(err)
 	}
 	if _, err := http.Get(s.Admin + "/healthz"); err == nil {

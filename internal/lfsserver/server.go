@@ -2,11 +2,8 @@ package lfsserver
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,9 +19,6 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/usage"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
-
-// idleTimeout is how long a connection of a client may be silent.
-const idleTimeout = 2 * time.Minute
 
 // Server serves one repository.
 type Server struct {
@@ -62,12 +56,11 @@ func New(o Options) (*Server, error) {
 	}
 	processMetrics(o.Registry, o.Version)
 	s.metrics.registry = o.Registry
-	if s.api, err = listen(o.APIListener, o.Listen); err != nil {
+	open, err := listen(address{o.APIListener, o.Listen}, address{o.AdminListener, o.AdminListen})
+	if err != nil {
 		return nil, err
 	}
-	if s.admin, err = listen(o.AdminListener, o.AdminListen); err != nil {
-		return nil, errors.Join(err, s.api.Close())
-	}
+	s.api, s.admin = open[0], open[1]
 	return s, nil
 }
 
@@ -91,13 +84,6 @@ func newServer(p *process, o Options, reg prometheus.Registerer, f *files) (*Ser
 	return s, nil
 }
 
-func listen(given net.Listener, addr string) (net.Listener, error) {
-	if given != nil {
-		return given, nil
-	}
-	return net.Listen("tcp", addr)
-}
-
 // Addr is where the API listens.
 func (s *Server) Addr() net.Addr { return s.api.Addr() }
 
@@ -114,39 +100,15 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, run := range append(s.chores(), s.reload, s.trim) {
 		group.Go(func() { run(work) })
 	}
-	api, admin := s.httpServer(s.apiHandler()), s.httpServer(s.adminHandler())
-	failed := make(chan error, 2)
-	go func() { failed <- api.Serve(s.api) }()
-	go func() { failed <- admin.Serve(s.admin) }()
 	s.log.Info("serving", "api", s.Addr().String(), "admin", s.AdminAddr().String(),
 		"repository", s.current.Load().config.Repository.Namespace+"/"+s.current.Load().config.Repository.Name,
 		"version", s.options.Version)
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", errors.Join(err, api.Close(), admin.Close()))
-	case <-ctx.Done():
-		return s.drain(api, admin)
-	}
+	return serve(ctx, &s.options, []port{{s.api, s.apiHandler()}, {s.admin, s.adminHandler()}}, func() []*Server { return []*Server{s} })
 }
 
 // chores are what a server does beside answering, until their context ends.
 func (s *Server) chores() []func(context.Context) {
 	return []func(context.Context){s.monitor.Run, s.usage.Run, s.sweepUploads, s.watchIssuers, s.holder.Run}
-}
-
-// httpServer has limits on everything that a client could stretch. Handlers set
-// the deadlines of reading and writing themselves (instrument.go).
-func (s *Server) httpServer(h http.Handler) *http.Server { return newHTTPServer(&s.options, h) }
-
-func newHTTPServer(o *Options, h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    32 << 10,
-		ConnState:         newConnections(o.MaxConnections).watch,
-		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
-	}
 }
 
 // storeReady is true when requests can be served now.

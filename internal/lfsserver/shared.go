@@ -2,15 +2,12 @@ package lfsserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -65,27 +62,12 @@ func NewShared(o Options) (*Shared, error) {
 	prometheus.WrapRegistererWith(prometheus.Labels{repositoryLabel: ""}, s.registry).
 		MustRegister(s.front.metrics.requests, s.front.metrics.durations)
 	processMetrics(s.registry, o.Version)
-	for _, l := range []struct {
-		into  *net.Listener
-		given net.Listener
-		addr  string
-	}{{&s.api, o.APIListener, o.Listen}, {&s.admin, o.AdminListener, o.AdminListen}, {&s.metrics, o.MetricsListener, o.MetricsListen}} {
-		var err error
-		if *l.into, err = listen(l.given, l.addr); err != nil {
-			return nil, errors.Join(err, s.closePorts())
-		}
+	open, err := listen(address{o.APIListener, o.Listen}, address{o.AdminListener, o.AdminListen}, address{o.MetricsListener, o.MetricsListen})
+	if err != nil {
+		return nil, err
 	}
+	s.api, s.admin, s.metrics = open[0], open[1], open[2]
 	return s, nil
-}
-
-// closePorts closes those that are open.
-func (s *Shared) closePorts() (err error) {
-	for _, l := range []net.Listener{s.api, s.admin, s.metrics} {
-		if l != nil {
-			err = errors.Join(err, l.Close())
-		}
-	}
-	return err
 }
 
 // Run serves until ctx ends and then drains, as Server.Run does.
@@ -103,70 +85,21 @@ func (s *Shared) Run(ctx context.Context) error {
 	s.look()
 	following, unfollow := context.WithCancel(work)
 	var follow sync.WaitGroup
-	follow.Go(func() { s.reload(following) })
+	follow.Go(func() { every(following, s.options.ReloadInterval, s.look) })
+	settle := func() { unfollow(); follow.Wait() }
+	defer settle()
 	group.Go(func() { s.trim(work) })
-	failed := make(chan error, 3)
-	var servers []*http.Server
-	for l, h := range map[net.Listener]http.Handler{s.api: s.apiHandler(), s.admin: s.adminHandler(), s.metrics: s.metricsHandler()} {
-		server := newHTTPServer(&s.options, h)
-		if l == s.api {
-			servers = append([]*http.Server{server}, servers...) // the first to be shut down
-		} else {
-			servers = append(servers, server)
-		}
-		go func() { failed <- server.Serve(l) }()
-	}
 	s.log.Info("serving", "api", s.api.Addr().String(), "admin", s.admin.Addr().String(), "metrics", s.metrics.Addr().String(),
 		"repositories", len(s.members), "version", s.options.Version)
-	var err error
-	select {
-	case err = <-failed:
-		err = fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-	}
-	unfollow()
-	follow.Wait()
-	if err != nil {
-		for _, server := range servers {
-			err = errors.Join(err, server.Close())
+	ports := []port{{s.api, s.apiHandler()}, {s.admin, s.adminHandler()}, {s.metrics, s.metricsHandler()}}
+	return serve(ctx, &s.options, ports, func() []*Server {
+		settle() // from here on nobody comes or goes
+		servers := []*Server{s.front}
+		for _, m := range s.members {
+			if m.server != nil {
+				servers = append(servers, m.server)
+			}
 		}
-		return err
-	}
-	return s.drain(servers)
-}
-
-// drain ends all repositories as Server.drain ends one. servers begin with that of
-// the clients' port.
-func (s *Shared) drain(servers []*http.Server) error {
-	s.front.draining.Store(true)
-	for _, m := range s.members {
-		m.drain()
-	}
-	s.log.Info("draining", "delay", s.options.DrainDelay.String())
-	time.Sleep(s.options.DrainDelay)
-	for _, m := range s.members {
-		m.stopStreams()
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
-	defer cancel()
-	err := servers[0].Shutdown(ctx)
-	var quotas sync.WaitGroup
-	for _, m := range s.members {
-		quotas.Go(m.closeQuota)
-	}
-	quotas.Wait()
-	for _, server := range servers[1:] {
-		if other := server.Shutdown(ctx); err == nil {
-			err = other
-		}
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("requests were still running after the drain timeout")
-		err = nil
-		for _, server := range servers {
-			err = errors.Join(err, server.Close())
-		}
-	}
-	s.log.Info("stopped")
-	return err
+		return servers
+	})
 }

@@ -1,7 +1,6 @@
 package lfsserver
 
 import (
-	"context"
 	"crypto/sha256"
 	"hash"
 	"maps"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
@@ -46,20 +44,6 @@ func readRepositories(o *Options) (map[string]*files, error) {
 }
 
 func (f *files) readConfig(h hash.Hash, path string) { f.config, f.configErr = readSmall(h, path) }
-
-// reload follows the mounted files until ctx ends; see Server.reload.
-func (s *Shared) reload(ctx context.Context) {
-	tick := time.NewTicker(s.options.ReloadInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			s.look()
-		}
-	}
-}
 
 // look puts what is mounted into force.
 func (s *Shared) look() {

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/auth"
+	"github.com/lfs-operator/lfs-operator/internal/pause"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -33,11 +34,10 @@ type member struct {
 	registry        *prometheus.Registry
 
 	// running requests. life ends when they have had their time.
-	running  atomic.Int64
-	life     context.Context
-	cut      context.CancelFunc
-	stopping sync.Once
-	chores   sync.WaitGroup
+	running atomic.Int64
+	life    context.Context
+	cut     context.CancelFunc
+	chores  sync.WaitGroup
 	// gone: nothing of it runs any more.
 	gone atomic.Bool
 }
@@ -91,24 +91,14 @@ func (m *member) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// drain has batches go elsewhere, and connections close.
-func (m *member) drain() {
-	if m.server != nil {
-		m.server.draining.Store(true)
+// idle waits for the requests that run.
+func (m *member) idle(ctx context.Context) error {
+	for m.running.Load() > 0 {
+		if err := pause.For(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
 	}
-}
-
-// stopStreams ends uploads that can be resumed elsewhere at their next part.
-func (m *member) stopStreams() {
-	if m.server != nil {
-		m.stopping.Do(func() { close(m.server.stopping) })
-	}
-}
-
-func (m *member) closeQuota() {
-	if m.server != nil {
-		m.server.closeQuota()
-	}
+	return nil
 }
 
 // end stops whatever still runs.
@@ -119,17 +109,13 @@ func (m *member) end() {
 }
 
 // retire ends a repository that is no longer to be served here, without losing a
-// push: what Server.drain does for a process. Afterwards its clients, on connections
+// push, as the end of a process does. Afterwards its clients, on connections
 // that they have kept, are told to come back by another one: that leads wherever the
 // repository is served now.
 func (s *Shared) retire(m *member) {
-	m.drain()
-	time.Sleep(s.options.DrainDelay)
-	m.stopStreams()
-	for end := time.Now().Add(s.options.DrainTimeout); m.running.Load() > 0 && time.Now().Before(end); {
-		time.Sleep(20 * time.Millisecond)
+	if err := drain(&s.options, []*Server{m.server}, m.idle); err != nil {
+		s.log.Warn("requests were still running after the drain timeout", "repository", m.name())
 	}
-	m.closeQuota()
 	m.end()
 	time.AfterFunc(idleTimeout, func() {
 		s.mu.Lock()
