@@ -108,7 +108,7 @@ func stripDeployment(o any) (any, error) {
 func stripPod(o any) (any, error) {
 	if p, ok := o.(*corev1.Pod); ok {
 		p.ManagedFields = nil
-		p.Spec = corev1.PodSpec{}
+		p.Spec = corev1.PodSpec{NodeName: p.Spec.NodeName}
 	}
 	return o, nil
 }

@@ -126,10 +126,8 @@ func (r *LFSRepositoryReconciler) stopServer(ctx context.Context, p *pass) error
 			return err
 		}
 	}
-	if gone, err := r.unserved(ctx, p); err != nil {
+	if err := r.unserved(ctx, p); err != nil {
 		return err
-	} else if !gone {
-		return &waitingError{v1alpha1.ReasonDeleting, "a server that others share still ends what runs for this repository", 2 * time.Second}
 	}
 	writers := 0
 	for i := range p.pods {
@@ -143,6 +141,9 @@ func (r *LFSRepositoryReconciler) stopServer(ctx context.Context, p *pass) error
 	return nil
 }
 
+// keepData is the way out for whoever waits for a deletion.
+const keepData = "to keep the data instead, set spec.deletionPolicy to Retain"
+
 // purge runs a Job that deletes everything under the prefix, again and again
 // until one succeeds.
 func (r *LFSRepositoryReconciler) purge(ctx context.Context, p *pass) error {
@@ -155,9 +156,8 @@ func (r *LFSRepositoryReconciler) purge(ctx context.Context, p *pass) error {
 			job = &p.jobs[i]
 		}
 	}
-	const wayOut = "to keep the data instead, set spec.deletionPolicy to Retain"
 	if job == nil {
-		return r.startPurge(ctx, p, wayOut)
+		return r.startPurge(ctx, p)
 	}
 	switch done, message := jobFinished(job); done {
 	case batchv1.JobComplete:
@@ -166,18 +166,18 @@ func (r *LFSRepositoryReconciler) purge(ctx context.Context, p *pass) error {
 	case batchv1.JobFailed:
 		// It goes by its time to live, and the next one takes its place.
 		return &waitingError{v1alpha1.ReasonDeleting, fmt.Sprintf(
-			"the data could not be deleted, which will be tried again: %s; %s", p.describeFailure(job, message), wayOut), recheck}
+			"the data could not be deleted, which will be tried again: %s; %s", p.describeFailure(job, message), keepData), recheck}
 	default:
 		if account := desired.PurgeAccount(p.in, job); account != nil {
 			if err := r.sortErrors(p, r.Applier.Create(ctx, account)); err != nil {
 				return err
 			}
 		}
-		return &waitingError{v1alpha1.ReasonDeleting, fmt.Sprintf("Job %s deletes the data; %s", job.Name, wayOut), recheck}
+		return &waitingError{v1alpha1.ReasonDeleting, fmt.Sprintf("Job %s deletes the data; %s", job.Name, keepData), recheck}
 	}
 }
 
-func (r *LFSRepositoryReconciler) startPurge(ctx context.Context, p *pass, wayOut string) error {
+func (r *LFSRepositoryReconciler) startPurge(ctx context.Context, p *pass) error {
 	job, err := desired.PurgeJob(p.in)
 	if err != nil {
 		return err
@@ -185,11 +185,11 @@ func (r *LFSRepositoryReconciler) startPurge(ctx context.Context, p *pass, wayOu
 	if err := r.Applier.Create(ctx, job); err != nil {
 		before := len(p.problems)
 		if err = r.sortErrors(p, err); err == nil && len(p.problems) > before {
-			return &waitingError{v1alpha1.ReasonDeleting, p.problems[before].message + "; " + wayOut, recheck}
+			return &waitingError{v1alpha1.ReasonDeleting, p.problems[before].message + "; " + keepData, recheck}
 		}
 		return err
 	}
-	return &waitingError{v1alpha1.ReasonDeleting, "deleting the data; " + wayOut, recheck}
+	return &waitingError{v1alpha1.ReasonDeleting, "deleting the data; " + keepData, recheck}
 }
 
 // clear removes what owner references do not reach. It waits for nothing: the

@@ -100,7 +100,11 @@ func (f *fakeServer) targets(repo *v1alpha1.LFSRepository, pods []corev1.Pod) []
 	}
 	f.where[name] = at.Namespace
 	if len(pods) > 0 && pods[0].Labels[desired.LabelComponent] == desired.ComponentShared {
-		return []poll.Target{{Name: pods[0].Name, URL: f.http.URL + "/" + pods[0].Labels[desired.LabelInstance]}}
+		var out []poll.Target
+		for _, target := range PodTargets(repo, pods) { // those that can be asked
+			out = append(out, poll.Target{Name: target.Name, URL: f.http.URL + "/" + pods[0].Labels[desired.LabelInstance]})
+		}
+		return out
 	}
 	return []poll.Target{{Name: name, URL: f.http.URL + "/" + name}}
 }
@@ -233,7 +237,7 @@ func runShared(w *world, namespace string, deployments []appsv1.Deployment) {
 		}
 		pod := &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: d.Name + "-pod", Labels: d.Spec.Template.Labels},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "server", Image: "none"}}},
+			Spec:       corev1.PodSpec{NodeName: "node", Containers: []corev1.Container{{Name: "server", Image: "none"}}},
 		}
 		if w.c.Create(w.t.Context(), pod) == nil {
 			pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "192.0.2.1", Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -221,43 +220,6 @@ func readySince(t *testing.T, repo *v1alpha1.LFSRepository) metav1.Time {
 	}
 	t.Fatal("no condition Ready")
 	return metav1.Time{}
-}
-
-// TestSharedPurge: data is deleted only when no pod of the shared server knows the
-// repository any more.
-func TestSharedPurge(t *testing.T) {
-	w, store := newStoreWorld(t, sharing(10))
-	w.create("models", inStore(w), func(r *v1alpha1.LFSRepository) { r.Spec.DeletionPolicy = v1alpha1.DeletionDelete })
-	w.create("stays", inStore(w))
-	repo := w.ready("models")
-	w.ready("stays")
-	server := desired.SharedName(store, 0)
-	w.server.loading(false)
-	if err := w.c.Delete(t.Context(), repo); err != nil {
-		t.Fatal(err)
-	}
-	w.eventually("its configuration is taken out", func() string {
-		if got := w.files(server); len(got) != 1 {
-			return fmt.Sprint(got)
-		}
-		return ""
-	})
-	purge := func() error {
-		at := serverOf(repo)
-		return w.exists(at.Namespace, named(&batchv1.Job{}, desired.PurgeJobName(at.Base)))
-	}
-	w.settled()
-	if err := purge(); !apierrors.IsNotFound(err) {
-		t.Errorf("the purge runs beside a server that still writes (%v)", err)
-	}
-	w.server.loading(true)
-	w.eventually("the purge begins", func() string {
-		if err := purge(); err != nil {
-			return err.Error()
-		}
-		return ""
-	})
-	w.ready("stays")
 }
 
 // TestSharedDrift: what somebody takes out of a shared server's ConfigMap comes back,

@@ -10,7 +10,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -172,13 +171,18 @@ func (r *LFSRepositoryReconciler) deploymentOf(ctx context.Context, p *pass, ser
 
 // podsOf are the pods of a server that are not on their way out.
 func (p *pass) podsOf(server string) []corev1.Pod {
+	return slices.DeleteFunc(p.anyPodsOf(server), func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
+}
+
+// anyPodsOf are the pods of a server that have not ended.
+func (p *pass) anyPodsOf(server string) []corev1.Pod {
 	instance := server
 	if server == v1alpha1.ServerOwn {
 		instance = p.in.Server().Base
 	}
 	var out []corev1.Pod
 	for _, pod := range p.pods {
-		if isServer(&pod) && pod.Labels[desired.LabelInstance] == instance && pod.DeletionTimestamp == nil &&
+		if isServer(&pod) && pod.Labels[desired.LabelInstance] == instance &&
 			pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded {
 			out = append(out, pod)
 		}
@@ -234,40 +238,4 @@ func (r *LFSStoreReconciler) sharedServers(ctx context.Context, store string) ([
 		repositories += min(1, len(shared))
 	}
 	return slices.Sorted(maps.Keys(names)), repositories, nil
-}
-
-// unserved is true when no pod of a shared server answers for the repository any
-// more, so that nothing of it can write there. Pods that have not noticed are made to
-// look.
-func (r *LFSRepositoryReconciler) unserved(ctx context.Context, p *pass) (bool, error) {
-	gone := true
-	for _, name := range p.repo.Placement().Shared() {
-		if err := r.leave(ctx, p, name); err != nil {
-			return false, err
-		}
-		pods := p.podsOf(name)
-		if len(pods) == 0 {
-			continue
-		}
-		for _, target := range r.Targets(p.live, pods) {
-			if !r.Poller.Refuses(target, r.Master.StatusToken(string(p.repo.UID))) {
-				gone = false
-			}
-		}
-		if gone {
-			continue
-		}
-		mem := r.memory.of(p.key(), p.repo.UID)
-		const mounts = "left"
-		for i := range pods {
-			if mem.nudged[pods[i].UID] == mounts {
-				continue
-			}
-			if err := r.annotateMounts(ctx, &pods[i], mounts+"."+string(p.repo.UID)); err != nil && !apierrors.IsNotFound(err) {
-				return false, err
-			}
-			mem.nudged[pods[i].UID] = mounts
-		}
-	}
-	return gone, nil
 }

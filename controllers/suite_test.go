@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 	reportDelay = 500 * time.Millisecond
 	movedFor = 2 * time.Second
 	stageLasts = 100 * time.Millisecond
+	leftLag = 300 * time.Millisecond
 	recheck = time.Second // longer than a pause that counts as settled
 	code := m.Run()
 	if apiServer.env != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
@@ -22,11 +23,18 @@ const maxAnswer = 1 << 20
 // the operator's key was replaced.
 var ErrRefused = errors.New("the server does not accept the operator's token; it has not loaded its new configuration yet")
 
-// Refuses is true when a server answers now that it does not know the token: it does
-// not serve the repository (any more). One that does not answer refuses nothing.
-func (p *Poller) Refuses(target Target, token string) bool {
-	_, err := p.ask(target, token)
-	return errors.Is(err, ErrRefused)
+// Ask asks servers now, beside any schedule and all at once.
+func (p *Poller) Ask(targets []Target, token string) []Answer {
+	answers := make([]Answer, len(targets))
+	var group sync.WaitGroup
+	for i, target := range targets {
+		group.Go(func() {
+			status, err := p.ask(target, token)
+			answers[i] = Answer{Target: target, Status: status, Err: err}
+		})
+	}
+	group.Wait()
+	return answers
 }
 
 // ask gets the status of one server. Its errors are fit for a condition: they
