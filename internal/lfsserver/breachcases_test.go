@@ -19,14 +19,10 @@ import (
 
 // dialect: an OID that is known opens nothing, whatever the client says it is, and
 // links that A was given are good for A's object only.
-func (m *strangers) dialect(name string, p path) {
-	a, b := m.pair(p)
-	if a == nil {
-		return
-	}
+func (m *strangers) dialect(name string, p path, a, b *lfstest.Server) {
 	t, c := m.t, content(min(p.size, aboveThreshold+1))
 	x := place(t, b, c)
-	p.ask.token = tenantWrite
+	p.ask.token, p.ask.path = tenantWrite, strings.TrimPrefix(a.Root(), a.URL)+"/objects/batch"
 	status, answer := m.batchOf(p, a, "download", tenantWrite, x)
 	if answer.Error != nil {
 		status = answer.Error.Code
@@ -45,7 +41,7 @@ func (m *strangers) dialect(name string, p path) {
 			status, _ := m.batchOf(p, b, operation, secret, x)
 			m.want(name+": A's token at B's, "+operation, status, http.StatusUnauthorized)
 		}
-		for _, oid := range []string{"../../../team-b/models/" + x.OID, "..%2f" + x.OID, x.OID + "/..", strings.ToUpper(x.OID), x.OID[:63] + "/", "ａ" + x.OID[1:]} {
+		for _, oid := range []string{"../../../" + b.Config.Storage.Prefix + x.OID, "..%2f" + x.OID, x.OID + "/..", strings.ToUpper(x.OID), x.OID[:63] + "/", "ａ" + x.OID[1:]} {
 			status, answer := m.batchOf(p, a, operation, tenantWrite, lfstest.Object{OID: oid, Size: x.Size})
 			if answer.Error != nil {
 				status = answer.Error.Code
@@ -69,10 +65,13 @@ func (m *strangers) bent(name string, a, b *lfstest.Server, x lfstest.Object, li
 		m.t.Fatal(err)
 	}
 	if strings.HasPrefix(link, a.URL+"/") {
-		path := strings.Replace(u.RequestURI(), "/team-a/", "/team-b/", 1)
+		path := strings.Replace(u.RequestURI(), pathOf(a), pathOf(b), 1)
 		for _, method := range []string{"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"} {
 			status, _ := m.request(method, b.URL, path, "", tenantWrite, x)
 			m.want(name+": A's link "+method+" at B's", status, http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed)
+			if a.URL == b.URL {
+				continue
+			}
 			status, _ = m.request(method, a.URL, path, "", tenantWrite, x)
 			m.want(name+": A's link "+method+" with B's name", status, http.StatusNotFound)
 		}
@@ -96,6 +95,11 @@ func (m *strangers) bent(name string, a, b *lfstest.Server, x lfstest.Object, li
 		}
 	}
 	m.want(name+": a listing by A's signature", m.listing(a, u), http.StatusForbidden, http.StatusBadRequest)
+}
+
+// pathOf is where a repository begins in paths.
+func pathOf(s *lfstest.Server) string {
+	return "/" + s.Config.Repository.Namespace + "/" + s.Config.Repository.Name
 }
 
 func (m *strangers) listing(a *lfstest.Server, u *url.URL) int {
@@ -176,28 +180,45 @@ func (m *strangers) everyRouteIsAsked(x lfstest.Object) {
 	}
 }
 
-// paths: no spelling of a path at A's server leads to B.
-func (m *strangers) paths() {
-	a, b := m.plain()
+// paths: no spelling of a path leads A to B, neither at A's server nor at B's.
+func (m *strangers) paths(a, b *lfstest.Server) {
 	x := b.Upload("behind B's path")
 	body := map[string]any{"operation": "download", "objects": []any{x}}
-	const tail = "/info/lfs/objects/batch"
-	for _, path := range []string{
-		"/team-b/models.git" + tail, "/team-b/models" + tail, "/api/models/team-b/models" + tail, "/models/team-b/models.git" + tail,
-		"/team-a/../team-b/models.git" + tail, "/team-a/%2e%2e/team-b/models.git" + tail, "/team-a/..%2fteam-b/models.git" + tail,
-		"/team-a%2f..%2fteam-b%2fmodels.git" + tail, "/team-b%2fmodels.git" + tail, "/%252e%252e/team-b/models.git" + tail,
-		"/team-a/models.git/../../team-b/models.git" + tail, "/team-a/models.git/info/lfs/../../../../team-b/models.git" + tail,
-		"/team-a/models.git/info/lfs/../../../../team-b/models.git/info/lfs/content/" + x.OID, "/team-a/models.git/info/lfs/locks/..%2f..%2fteam-b/unlock", "//team-b/models.git" + tail,
-		"/./team-b/models.git" + tail, "/team-b./models.git" + tail, "/team-b/models.git." + tail, "/team-b/models.git.git" + tail, "/team-b%00/models.git" + tail,
-		"/TEAM-B/models.git" + tail, "/team-B/Models.git" + tail, "/%EF%BD%94eam-b/models.git" + tail, "/team-a%5c..%5cteam-b/models.git" + tail, "/team-b;/models.git" + tail,
-	} {
-		status, answer := m.request("POST", a.URL, path, "", tenantAdmin, body)
-		m.want("A's server, "+path, status, http.StatusNotFound)
-		m.hidden("A's server, "+path, answer, "X-Amz-Signature", b.Config.Storage.Prefix)
-		status, _ = m.request("POST", b.URL, path, "", tenantAdmin, body)
-		m.want("B's server, "+path, status, http.StatusNotFound, http.StatusUnauthorized)
+	for _, path := range spellings(a, b, x) {
+		for _, s := range []*lfstest.Server{a, b} {
+			status, answer := m.request("POST", s.URL, path, "", tenantAdmin, body)
+			right := []int{http.StatusNotFound}
+			if s.URL == b.URL { // it may be understood
+				right = append(right, http.StatusUnauthorized)
+			}
+			m.want(s.Config.Repository.Namespace+"'s server, "+path, status, right...)
+			m.hidden(s.Config.Repository.Namespace+"'s server, "+path, answer, "X-Amz-Signature", b.Config.Storage.Prefix)
+		}
 	}
 	m.madeUpLinks(a, x)
+}
+
+// spellings of paths to B's batches, some of them by way of A's.
+func spellings(a, b *lfstest.Server, x lfstest.Object) (out []string) {
+	mine, theirs := a.Config.Repository, b.Config.Repository
+	fill := strings.NewReplacer(
+		"{a}", mine.Namespace+"/"+mine.Name, "{ns}", theirs.Namespace, "{name}", theirs.Name, "{oid}", x.OID,
+		"{NS}", strings.ToUpper(theirs.Namespace), "{Name}", strings.ToUpper(theirs.Name[:1])+theirs.Name[1:], "{wide}", "%EF%BD%94"+theirs.Namespace[1:],
+		"{tail}", "/info/lfs/objects/batch")
+	for _, path := range []string{
+		"/{ns}/{name}.git{tail}", "/{ns}/{name}{tail}", "/{ns}/{name}/objects/batch", "/api/models/{ns}/{name}{tail}", "/models/{ns}/{name}.git{tail}",
+		"/api/{ns}/{name}.git{tail}", "/api/datasets/{ns}/{name}/objects/batch", "/spaces/{ns}/{name}{tail}", "/api/api/{ns}/{name}{tail}", "/models/models/{ns}/{name}{tail}",
+		"/team-a/../{ns}/{name}.git{tail}", "/team-a/%2e%2e/{ns}/{name}.git{tail}", "/team-a/..%2f{ns}/{name}.git{tail}",
+		"/team-a%2f..%2f{ns}%2f{name}.git{tail}", "/{ns}%2f{name}.git{tail}", "/%252e%252e/{ns}/{name}.git{tail}",
+		"/{a}.git/../../{ns}/{name}.git{tail}", "/{a}.git/info/lfs/../../../../{ns}/{name}.git{tail}", "/{a}/../{name}{tail}", "/{a}/%2e%2e/{name}{tail}", "/{a}%2f..%2f{name}{tail}",
+		"/{a}.git/info/lfs/../../../../{ns}/{name}.git/info/lfs/content/{oid}", "/{a}.git/info/lfs/locks/..%2f..%2f{ns}/unlock", "//{ns}/{name}.git{tail}", "/{ns}//{name}.git{tail}",
+		"/api//{ns}/{name}{tail}", "/api/models//{ns}/{name}{tail}", "/{a}//{ns}/{name}{tail}", "/api/models/{a}/../../{ns}/{name}/settings/lfs",
+		"/./{ns}/{name}.git{tail}", "/{ns}./{name}.git{tail}", "/{ns}/{name}.git.{tail}", "/{ns}/{name}.git.git{tail}", "/{ns}%00/{name}.git{tail}",
+		"/{NS}/{name}.git{tail}", "/{NS}/{Name}.git{tail}", "/{ns}/{Name}.GIT{tail}", "/{wide}/{name}.git{tail}", "/team-a%5c..%5c{ns}/{name}.git{tail}", "/{ns};/{name}.git{tail}",
+	} {
+		out = append(out, fill.Replace(path))
+	}
+	return out
 }
 
 // links that A makes up.
@@ -209,27 +230,35 @@ func (m *strangers) madeUpLinks(a *lfstest.Server, x lfstest.Object) {
 }
 
 // hosts: names of B's at A's server, and the other way round.
-func (m *strangers) hosts() {
-	a, b := m.plain(lfstest.WithConfig(func(c *serverconfig.Config) {
-		c.Endpoints = append(c.Endpoints, serverconfig.Endpoint{Scheme: "https", Host: c.Repository.Namespace + ".lfs.example.com"})
-	}))
+func (m *strangers) hosts(a, b *lfstest.Server) {
 	x := b.Upload("behind B's host")
 	download := map[string]any{"operation": "download", "objects": []any{x}}
-	for _, host := range []string{"team-b.lfs.example.com", "TEAM-B.LFS.EXAMPLE.COM", "team-b.lfs.example.com.", "team-b.lfs.example.com:443", "team-b.lfs.example.com@team-a", b.URL[len("http://"):]} {
+	theirs := b.Config.Endpoints[1].Host
+	hosts := []string{theirs, strings.ToUpper(theirs), theirs + ".", theirs + ":443", theirs + "@team-a"}
+	at := http.StatusUnauthorized // B's path at a server that both have
+	if a.URL != b.URL {
+		hosts, at = append(hosts, b.URL[len("http://"):]), http.StatusNotFound
+	}
+	for _, host := range hosts {
 		status, answer := m.request("POST", a.Root()+"/objects/batch", "", host, tenantAdmin, download)
 		m.want("A's path with the host "+host, status, http.StatusMisdirectedRequest)
 		m.hidden("A's path with the host "+host, answer, "X-Amz-Signature")
-		status, _ = m.request("POST", strings.Replace(a.Root(), "/team-a/", "/team-b/", 1)+"/objects/batch", "", host, tenantAdmin, download)
-		m.want("B's path at A's with the host "+host, status, http.StatusNotFound)
+		status, _ = m.request("POST", strings.Replace(a.Root(), pathOf(a), pathOf(b), 1)+"/objects/batch", "", host, tenantAdmin, download)
+		m.want("B's path at A's with the host "+host, status, at)
 		status, _ = m.request("POST", b.Root()+"/objects/batch", "", host, tenantAdmin, download)
 		m.want("A's token at B's with the host "+host, status, http.StatusUnauthorized)
 	}
 }
 
+// hosted gives a repository a host of its own.
+func hosted(c *serverconfig.Config) {
+	host := c.Repository.Name + "." + c.Repository.Namespace + ".lfs.example.com"
+	c.Endpoints = append(c.Endpoints, serverconfig.Endpoint{Scheme: "https", Host: host})
+}
+
 // locks of B's can be neither seen nor broken by A.
-func (m *strangers) locks() {
-	a, b := m.plain()
-	resp, body := b.Post(b.Root()+"/locks", lfstest.Basic(lfstest.WriteToken), map[string]string{"path": "plans/secret.bin"})
+func (m *strangers) locks(a, b *lfstest.Server) {
+	resp, body := b.Post(b.Root()+"/locks", lfstest.Basic(b.Token), map[string]string{"path": "plans/secret.bin"})
 	var made struct{ Lock struct{ ID string } }
 	if err := json.Unmarshal(body, &made); err != nil || resp.StatusCode != http.StatusCreated {
 		m.t.Fatalf("lock: %s %s", resp.Status, body)
@@ -249,7 +278,7 @@ func (m *strangers) locks() {
 		status, _ := m.request("POST", a.URL, strings.TrimPrefix(a.Root(), a.URL)+"/locks/"+name+"/unlock", "", tenantAdmin, map[string]bool{"force": true})
 		m.want("unlock "+name, status, http.StatusNotFound)
 	}
-	_, body = b.Post(b.Root()+"/locks/verify", lfstest.Basic(lfstest.WriteToken), map[string]any{})
+	_, body = b.Post(b.Root()+"/locks/verify", lfstest.Basic(b.Token), map[string]any{})
 	m.cells++
 	if !strings.Contains(string(body), id) {
 		m.breaches++
@@ -259,10 +288,12 @@ func (m *strangers) locks() {
 
 // adminPort: A's tokens at the port that scans report to, and scans with names
 // that lead elsewhere.
-func (m *strangers) adminPort() {
-	a, b := m.plain()
+func (m *strangers) adminPort(a, b *lfstest.Server) {
 	for _, secret := range []string{"", tenantWrite, tenantAdmin, tenantScan} {
 		for _, route := range adminAsks[:3] {
+			if secret == tenantScan && a.Admin == b.Admin {
+				continue // it is about A's then
+			}
 			method, path, _ := strings.Cut(route, " ")
 			status, _ := m.request(method, b.Admin+strings.ReplaceAll(path, "{run}", "run-1"), "", "", secret, map[string]any{})
 			m.want("A's token at "+route, status, http.StatusUnauthorized)

@@ -25,19 +25,23 @@ const (
 
 // TestTenantBreaches: two tenants with one bucket. A knows the OID of an object of
 // B's, the URLs of B's server and the names of B's locks, and tries all that these
-// could be good for. Each attempt is a cell; one that is not refused, or not with
-// the status that says why, is a breach.
+// could be good for: where each has a server, and where they share one. Each attempt
+// is a cell; one that is not refused, or not with the status that says why, is a breach.
 func TestTenantBreaches(t *testing.T) {
 	m := &strangers{t: t}
 	for name, p := range uploadPaths {
-		m.dialect(name, p)
+		if a, b := m.pair(p); a != nil {
+			m.dialect(name, p, a, b)
+		}
 	}
 	m.routes()
-	m.paths()
-	m.hosts()
-	m.locks()
-	m.adminPort()
+	m.paths(m.plain())
+	m.hosts(m.plain(lfstest.WithConfig(hosted)))
+	m.locks(m.plain())
+	m.adminPort(m.plain())
 	m.prefixes()
+	m.neighbours("team-b", "models")
+	m.neighbours("team-a", "models2")
 	t.Logf("tenant-breaches=%d of %d cells", m.breaches, m.cells)
 }
 
@@ -70,15 +74,17 @@ func (m *strangers) hidden(what string, body []byte, secrets ...string) {
 }
 
 // tenantA is a server with tokens of its own beside B's on one bucket.
-func tenantA(b *lfstest.Server) lfstest.Option {
-	return lfstest.WithConfig(func(c *serverconfig.Config) {
+func tenantA(b *lfstest.Server) lfstest.Option { return lfstest.WithConfig(beside(b)) }
+
+func beside(b *lfstest.Server) func(*serverconfig.Config) {
+	return func(c *serverconfig.Config) {
 		c.Storage.Bucket, c.Storage.Prefix = b.Config.Storage.Bucket, "team-a/models-"+c.Repository.UID+"/"
 		c.ScanTokenHash = serverconfig.TokenHash(tenantScan)
 		c.Access.Tokens = []serverconfig.Token{
 			{Name: "writer", Scope: serverconfig.ScopeWrite, SHA256: serverconfig.TokenHash(tenantWrite)},
 			{Name: "chief", Scope: serverconfig.ScopeAdmin, SHA256: serverconfig.TokenHash(tenantAdmin)},
 		}
-	})
+	}
 }
 
 // tenantB is the other's.

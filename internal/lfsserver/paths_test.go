@@ -127,10 +127,7 @@ var uploadPaths = map[string]path{
 // answer otherwise.
 func (p path) start(t *testing.T, opts ...lfstest.Option) *lfstest.Server {
 	t.Helper()
-	opts = append([]lfstest.Option{splitting(p.dialect)}, opts...)
-	if p.config != nil {
-		opts = append(opts, lfstest.WithConfig(p.config))
-	}
+	opts = append([]lfstest.Option{lfstest.WithConfig(p.configure)}, opts...)
 	s := lfstest.Start(t, assets.SharedStore(t), opts...)
 	if p.needs != nil && !p.needs(s) {
 		return nil
@@ -138,14 +135,24 @@ func (p path) start(t *testing.T, opts ...lfstest.Option) *lfstest.Server {
 	return s
 }
 
+// configure makes a server give the answer.
+func (p path) configure(c *serverconfig.Config) {
+	split(c, p.dialect)
+	if p.config != nil {
+		p.config(c)
+	}
+}
+
 // splitting splits whatever is above 1 MiB, and lets a second principal write.
 func splitting(dialect string) lfstest.Option {
-	return lfstest.WithConfig(func(c *serverconfig.Config) {
-		c.Multipart = serverconfig.Multipart{ThresholdBytes: aboveThreshold - 1, PartSizeBytes: partSize, Dialect: dialect}
-		other := c.Access.Tokens[0]
-		other.Name, other.SHA256 = "other", serverconfig.TokenHash(otherToken)
-		c.Access.Tokens = append(c.Access.Tokens, other)
-	})
+	return lfstest.WithConfig(func(c *serverconfig.Config) { split(c, dialect) })
+}
+
+func split(c *serverconfig.Config, dialect string) {
+	c.Multipart = serverconfig.Multipart{ThresholdBytes: aboveThreshold - 1, PartSizeBytes: partSize, Dialect: dialect}
+	other := c.Access.Tokens[0]
+	other.Name, other.SHA256 = "other", serverconfig.TokenHash(otherToken)
+	c.Access.Tokens = append(c.Access.Tokens, other)
 }
 
 // proxied makes a server whose clients cannot reach the store: the endpoint that
