@@ -12,8 +12,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
-	"slices"
-	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -118,70 +116,6 @@ type Repository struct {
 	Generation int64 `json:"generation"`
 }
 
-// Storage is an S3 bucket and a prefix in it.
-type Storage struct {
-	// Endpoint as the server reaches it: http(s)://host[:port].
-	Endpoint string `json:"endpoint"`
-	// PublicEndpoint as clients reach it by default.
-	PublicEndpoint string `json:"publicEndpoint"`
-	Region         string `json:"region"`
-	// VirtualHosted puts the bucket into the host name instead of the path.
-	VirtualHosted bool   `json:"virtualHosted,omitempty"`
-	Bucket        string `json:"bucket"`
-	CreateBucket  bool   `json:"createBucket,omitempty"`
-	// Prefix of all keys, empty or ending in "/".
-	Prefix string `json:"prefix"`
-	// CredentialsName is the Secret's name, for messages; empty where there is none.
-	CredentialsName string `json:"credentialsName"`
-	// CredentialsNamespace is where the Secret is, for messages. Empty: in the
-	// repository's own namespace.
-	CredentialsNamespace string `json:"credentialsNamespace,omitempty"`
-	// Sessions, where set, are what the server works with instead of credentials.
-	Sessions *Sessions `json:"sessions,omitempty"`
-	// WebIdentity, where set, is assumed by whoever is to have credentials.
-	WebIdentity *WebIdentity `json:"webIdentity,omitempty"`
-	// CA is true when StoreCAFile is to be trusted.
-	CA bool `json:"ca,omitempty"`
-	// Encryption that every write asks the store for, where set.
-	Encryption *Encryption `json:"encryption,omitempty"`
-	// MaxPutBytes is the largest object that the store, or what stands before it,
-	// takes in one PUT; 0 for S3's own limit of 5 GiB.
-	MaxPutBytes int64 `json:"maxPutBytes,omitempty"`
-}
-
-// Types of Encryption.
-const (
-	EncryptionS3  = "SSE-S3"
-	EncryptionKMS = "SSE-KMS"
-)
-
-// Encryption is done by the store, at rest.
-type Encryption struct {
-	// Type is one of the constants.
-	Type string `json:"type"`
-	// KMSKeyID of EncryptionKMS, empty for the store's default key.
-	KMSKeyID string `json:"kmsKeyID,omitempty"`
-}
-
-// String is for messages.
-func (e *Encryption) String() string {
-	switch {
-	case e == nil:
-		return "none"
-	case e.KMSKeyID != "":
-		return e.Type + " with key " + e.KMSKeyID
-	}
-	return e.Type
-}
-
-// AdoptFrom is where objects lie that are to be taken over.
-type AdoptFrom struct {
-	// Bucket in the same store, and the prefix there. A prefix that is the
-	// repository's own is taken over in place.
-	Bucket string `json:"bucket"`
-	Prefix string `json:"prefix"`
-}
-
 // Endpoint pairs a host that clients use with the store as those clients reach it.
 type Endpoint struct {
 	// Scheme is http or https.
@@ -235,81 +169,6 @@ type Multipart struct {
 	Dialect        string `json:"dialect"`
 }
 
-// Scopes of a token, each including those before it.
-const (
-	ScopeRead  = "Read"
-	ScopeWrite = "Write"
-	ScopeAdmin = "Admin"
-)
-
-// Rank orders the scopes: each includes those of a lower rank. What is no scope
-// has rank 0.
-func Rank(scope string) int {
-	return slices.Index([]string{ScopeRead, ScopeWrite, ScopeAdmin}, scope) + 1
-}
-
-// Access says who may do what.
-type Access struct {
-	AnonymousRead bool    `json:"anonymousRead,omitempty"`
-	Tokens        []Token `json:"tokens,omitempty"`
-	// Kubernetes lets ServiceAccount tokens in, where set.
-	Kubernetes *KubernetesAccess `json:"kubernetes,omitempty"`
-	// JWT are the trusted issuers of JSON Web Tokens.
-	JWT []JWTIssuer `json:"jwt,omitempty"`
-}
-
-// AudiencePrefix begins the audiences of ServiceAccount tokens: they open
-// LFSRepositories and nothing else.
-const AudiencePrefix = "lfs-operator.dev/"
-
-// KubernetesAccess lets ServiceAccount tokens in that were made for one audience.
-type KubernetesAccess struct {
-	// Audience begins with AudiencePrefix.
-	Audience string `json:"audience"`
-}
-
-// JWTIssuer is a trusted source of JSON Web Tokens: an OpenID Connect issuer, or
-// static keys, which lie in JWTDir/{Name}.
-type JWTIssuer struct {
-	Name string `json:"name"`
-	// URL of an OpenID Connect issuer, empty for static keys.
-	URL string `json:"url,omitempty"`
-	// SecretName of the static keys or of the CA, for messages.
-	SecretName string `json:"secretName,omitempty"`
-	// CA is true when the certificate authority in JWTDir/{Name} is to be trusted.
-	CA bool `json:"ca,omitempty"`
-	// Audiences of which a token must name one.
-	Audiences []string `json:"audiences"`
-	// AudienceRequired refuses tokens that name none at all.
-	AudienceRequired bool `json:"audienceRequired,omitempty"`
-	// Rules give scopes by claims. Without any, a token's own scopes count.
-	Rules []JWTRule `json:"rules,omitempty"`
-}
-
-// JWTRule gives a scope to tokens that match all Claims.
-type JWTRule struct {
-	Scope  string     `json:"scope"`
-	Claims []JWTClaim `json:"claims"`
-}
-
-// JWTClaim matches a claim that has one of the values; "*" in a value stands for
-// any characters.
-type JWTClaim struct {
-	Name   string   `json:"name"`
-	Values []string `json:"values"`
-}
-
-// Token is an access token, known by its hash.
-type Token struct {
-	Name  string `json:"name"`
-	Scope string `json:"scope"`
-	// SHA256 of the token, hex. Tokens are 256 random bits, so a plain hash
-	// cannot be searched.
-	SHA256 string `json:"sha256"`
-	// ExpiresAt ends the token; also set on old generations during a rotation.
-	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
-}
-
 // SigningKey is a key of action tokens (in hrefs and action headers). Mounted
 // files lag behind by more than a minute, so a key is first published (servers
 // accept it), then signs, then is retired (servers accept it until every action
@@ -324,53 +183,6 @@ type SigningKey struct {
 	// Sealed is the key itself, to be opened with the key of a shared server
 	// (derive.Unseal); there are no files of single repositories there.
 	Sealed []byte `json:"sealed,omitempty"`
-}
-
-// History is a Git repository to scan.
-type History struct {
-	Name string `json:"name"`
-	URL  string `json:"url"`
-	// SecretName is the Secret's name, for messages; its files lie in
-	// HistoryDir/{Name}. Empty: no credentials.
-	SecretName string `json:"secretName,omitempty"`
-}
-
-// GC modes.
-const (
-	GCDryRun = "DryRun"
-	GCDelete = "Delete"
-)
-
-// GC says how garbage collection runs.
-type GC struct {
-	Mode string `json:"mode"`
-	// Schedule in cron's form, for people: a CronJob keeps to it. TimeZone is
-	// empty for the cluster's own.
-	Schedule string `json:"schedule,omitempty"`
-	TimeZone string `json:"timeZone,omitempty"`
-	// GracePeriod, Quarantine and OrphanAfter are Go durations; OrphanAfter is
-	// empty where orphans are only reported.
-	GracePeriod string `json:"gracePeriod"`
-	Quarantine  string `json:"quarantine"`
-	OrphanAfter string `json:"orphanAfter,omitempty"`
-	// DeleteLimitPercent of the objects may go in one run.
-	DeleteLimitPercent int `json:"deleteLimitPercent"`
-	// Suspended: nothing may be condemned or deleted. A run that is under way reads
-	// it again before each delete.
-	Suspended bool `json:"suspended,omitempty"`
-	// ReportLargeFiles: a scan reports files that lie in Git itself although they
-	// reach Policy.ThresholdBytes.
-	ReportLargeFiles bool     `json:"reportLargeFiles,omitempty"`
-	Rules            []GCRule `json:"rules,omitempty"`
-}
-
-// GCRule overrides KeepVersions for the paths that it matches.
-type GCRule struct {
-	Path     string `json:"path,omitempty"`
-	Suffix   string `json:"suffix,omitempty"`
-	Versions *int32 `json:"versions,omitempty"`
-	Age      string `json:"age,omitempty"`
-	All      bool   `json:"all,omitempty"`
 }
 
 // Marshal renders a configuration; the same value gives the same bytes.
@@ -401,10 +213,4 @@ func Load(path string) (*Config, string, error) {
 func Hash(b []byte) string {
 	sum := sha256.Sum256(bytes.TrimSpace(b))
 	return hex.EncodeToString(sum[:8])
-}
-
-// TokenHash is how a token is named in the configuration.
-func TokenHash(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
 }

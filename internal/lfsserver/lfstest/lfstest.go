@@ -3,21 +3,11 @@
 package lfstest
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"os"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +15,6 @@ import (
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/monitor"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
-	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 	"github.com/lfs-operator/lfs-operator/test/assets"
 )
 
@@ -208,202 +197,6 @@ func (s *Server) Wait() error {
 	err := <-s.done
 	s.done <- nil
 	return err
-}
-
-func (s *Server) path(name string) string { return filepath.Join(s.Dir, name) }
-
-// WriteFile replaces a mounted file the way a volume does: at once.
-func (s *Server) WriteFile(name, content string) {
-	s.t.Helper()
-	path := s.path(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// ReadFile returns a mounted file.
-func (s *Server) ReadFile(name string) string {
-	s.t.Helper()
-	b, err := os.ReadFile(s.path(name))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return string(b)
-}
-
-// RemoveFile takes a mounted file away.
-func (s *Server) RemoveFile(name string) {
-	s.t.Helper()
-	if err := os.RemoveAll(s.path(name)); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// PutCredentials mounts the store's Secret.
-func (s *Server) PutCredentials(access, secret string) {
-	s.t.Helper()
-	s.WriteFile("credentials/"+serverconfig.KeyAccessKeyID, access+"\n")
-	s.WriteFile("credentials/"+serverconfig.KeySecretAccessKey, secret+"\n")
-}
-
-func (s *Server) writeConfig() string {
-	s.t.Helper()
-	raw, err := serverconfig.Marshal(&s.Config)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.WriteFile(s.configFile, string(raw))
-	return serverconfig.Hash(raw)
-}
-
-// Reconfigure changes the configuration and waits until it is in force.
-func (s *Server) Reconfigure(change func(*serverconfig.Config)) {
-	s.t.Helper()
-	change(&s.Config)
-	hash := s.writeConfig()
-	s.Eventually("the new configuration is in force", func() (bool, string) {
-		st := s.Status()
-		return st.Config.Hash == hash, st.Config.Error
-	})
-}
-
-func (s *Server) askStatus() (*http.Response, []byte) {
-	s.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, s.Admin+serverstatus.Path, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+s.StatusToken)
-	return s.Do(req)
-}
-
-// Status asks the status endpoint.
-func (s *Server) Status() serverstatus.Status {
-	s.t.Helper()
-	resp, body := s.askStatus()
-	if resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("status: %s: %s", resp.Status, body)
-	}
-	var st serverstatus.Status
-	if err := json.Unmarshal(body, &st); err != nil {
-		s.t.Fatal(err)
-	}
-	return st
-}
-
-// WaitReady waits until the store is ready.
-func (s *Server) WaitReady() {
-	s.t.Helper()
-	s.WaitReason(serverstatus.ReasonStoreReady)
-}
-
-// WaitReason waits until the status endpoint shows that reason of the store, and
-// returns what it says.
-func (s *Server) WaitReason(reason string) (st serverstatus.Store) {
-	s.t.Helper()
-	s.Eventually("store has reason "+reason, func() (bool, string) {
-		st = s.Status().Store
-		return st.Reason == reason, st.Reason + ": " + st.Message
-	})
-	return st
-}
-
-// Eventually waits for a condition; the string is what was seen instead.
-func (s *Server) Eventually(what string, cond func() (bool, string)) {
-	s.t.Helper()
-	var seen string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		var ok bool
-		if ok, seen = cond(); ok {
-			return
-		}
-	}
-	s.t.Fatalf("not within 30 s: %s (seen: %s)", what, seen)
-}
-
-// Do sends a request and reads the answer.
-func (s *Server) Do(req *http.Request) (*http.Response, []byte) {
-	s.t.Helper()
-	resp, err := client.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return resp, body
-}
-
-// client does not follow redirects: no answer of ours is one.
-var client = &http.Client{
-	Timeout:       30 * time.Second,
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
-
-// Root of the repository's API.
-func (s *Server) Root() string {
-	return fmt.Sprintf("%s/%s/%s.git/info/lfs", s.URL, s.Config.Repository.Namespace, s.Config.Repository.Name)
-}
-
-// Post sends JSON to a URL with an Authorization header, none where empty.
-func (s *Server) Post(url, authorization string, body any) (*http.Response, []byte) {
-	s.t.Helper()
-	raw, ok := body.([]byte)
-	if !ok {
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(raw))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/vnd.git-lfs+json")
-	req.Header.Set("Accept", "application/vnd.git-lfs+json")
-	if authorization != "" {
-		req.Header.Set("Authorization", authorization)
-	}
-	return s.Do(req)
-}
-
-// Basic is a Basic Authorization header with the token as password.
-func Basic(token string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte("any:"+token))
-}
-
-// OID of a content.
-func OID(content string) string {
-	sum := sha256.Sum256([]byte(content))
-	return hex.EncodeToString(sum[:])
-}
-
-// Log collects what the server logs.
-type Log struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *Log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-// String is everything so far.
-func (l *Log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 func listen(t testing.TB) net.Listener {
