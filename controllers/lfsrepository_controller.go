@@ -47,9 +47,12 @@ type LFSRepositoryReconciler struct {
 
 	// gateway tells whether the cluster knows HTTPRoutes.
 	gateway *gatewayAPI
-	memory  memory
-	sets    *sets
-	places  places
+	// stageLasts, where set, replaces the constant of that name: tests are less
+	// patient, or more.
+	stageLasts time.Duration
+	memory     memory
+	sets       *sets
+	places     places
 }
 
 // What the operator may do in tenants' namespaces is all listed here. Of Secrets

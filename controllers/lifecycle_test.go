@@ -283,6 +283,7 @@ func TestNameMadeAgain(t *testing.T) {
 	w.create("models")
 	first := w.ready("models")
 	before := string(w.secret("models-lfs-access").Data["password"])
+	w.settled() // a pass that is under way would make children again
 	if err := w.c.Delete(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
@@ -456,6 +457,8 @@ func TestUsageIsWrittenRarely(t *testing.T) {
 	w := newWorld(t)
 	w.create("models")
 	w.ready("models")
+	w.settled()
+	before := len(w.spy.writes())
 	for i := range 20 {
 		w.server.set(func(s *serverstatus.Status) {
 			s.Usage = &serverstatus.Usage{Objects: int64(i + 1), Bytes: int64(i+1) << 20}
@@ -463,12 +466,12 @@ func TestUsageIsWrittenRarely(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	writes := 0
-	for _, write := range w.spy.writes() {
+	for _, write := range w.spy.writes()[before:] {
 		if strings.HasPrefix(write, "status") {
 			writes++
 		}
 	}
-	if writes > 6 {
+	if writes > 2 {
 		t.Errorf("%d status writes while the usage changed 20 times", writes)
 	}
 }

@@ -104,9 +104,13 @@ func TestSharedServers(t *testing.T) {
 			"networkpolicy":       named(&networkingv1.NetworkPolicy{}, server),
 			"secret":              named(&corev1.Secret{}, desired.SharedSecretName(desired.SharedServer{Name: server, Key: key})),
 		} {
-			if err := w.exists(w.others[0], o); err != nil {
-				t.Errorf("%s of %s: %v", what, server, err)
-			}
+			// Pods of a server are up before the last of its objects is made.
+			w.eventually(what+" of "+server, func() string {
+				if err := w.exists(w.others[0], o); err != nil {
+					return err.Error()
+				}
+				return ""
+			})
 		}
 	}
 	w.waitStoreCondition(v1alpha1.ConditionServersShared, metav1.ConditionTrue, v1alpha1.ReasonSharedServersMade)
@@ -160,6 +164,9 @@ func TestSharedMove(t *testing.T) {
 	server := desired.SharedName(store, 0)
 
 	w.server.loading(false)
+	w.server.mu.Lock()
+	w.server.shared[server] = map[string]string{} // it will not have noticed
+	w.server.mu.Unlock()
 	w.changeStore(sharing(10))
 	w.eventually("it is given to the next server", func() string {
 		if got := w.files(server); len(got) != 1 {
@@ -167,9 +174,6 @@ func TestSharedMove(t *testing.T) {
 		}
 		return ""
 	})
-	w.server.mu.Lock()
-	w.server.shared[server] = map[string]string{} // it has not noticed
-	w.server.mu.Unlock()
 	w.settled()
 	if got := w.get("models"); w.leadsTo(got) != v1alpha1.ServerOwn || got.Placement().Next != server {
 		t.Errorf("clients are sent to %s, %+v", w.leadsTo(got), got.Status.Server)
@@ -184,6 +188,7 @@ func TestSharedMove(t *testing.T) {
 	if got := w.get("models"); got.Placement().Previous != v1alpha1.ServerOwn || !w.ownDeployment(got) {
 		t.Errorf("the server before: %+v, Deployment %t", got.Status.Server, w.ownDeployment(got))
 	}
+	w.endMove("models")
 	w.eventually("the one before ends", func() string {
 		if w.ownDeployment(repo) {
 			return "still there"
@@ -199,6 +204,7 @@ func TestSharedMove(t *testing.T) {
 		}
 		return ""
 	})
+	w.endMove("models")
 	w.eventually("the shared server goes with the last one", func() string {
 		got := w.get("models")
 		if err := w.exists(w.others[0], named(&appsv1.Deployment{}, server)); !apierrors.IsNotFound(err) || got.Status.Server != nil {
@@ -209,6 +215,27 @@ func TestSharedMove(t *testing.T) {
 	if got := readySince(t, w.ready("models")); got != since {
 		t.Errorf("Ready since %s, and was since %s", got, since)
 	}
+}
+
+// endMove lets status say that the server before has gone on for long enough: clocks
+// cannot be turned, and whoever waits for one may look too late.
+func (w *world) endMove(name string) {
+	w.t.Helper()
+	w.eventually("status is turned back", func() string {
+		repo := w.get(name)
+		if repo.Placement().PreviousUntil == nil {
+			return "no server goes on"
+		}
+		repo.Status.Server.PreviousUntil = new(metav1.NewTime(time.Now().Add(-time.Second)))
+		if err := w.c.Status().Update(w.t.Context(), repo); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	// Any change makes the operator look.
+	w.change(name, func(r *v1alpha1.LFSRepository) {
+		metav1.SetMetaDataAnnotation(&r.ObjectMeta, "test/moved", r.ResourceVersion)
+	})
 }
 
 func readySince(t *testing.T, repo *v1alpha1.LFSRepository) metav1.Time {

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
@@ -24,18 +25,49 @@ type spy struct {
 
 	mu    sync.Mutex
 	gets  int
+	lags  int
+	calls int // that are not yet answered
 	wrote []string
+	// newest version of each LFSRepository that was written.
+	newest map[types.UID]string
 	// fails, where set, answers writes instead of the API server.
 	fails func(what string) error
 }
 
-func newSpy(t *testing.T) *spy { return &spy{t: t} }
+func newSpy(t *testing.T) *spy { return &spy{t: t, newest: map[types.UID]string{}} }
 
 // passes is the number of reconciles: each begins by reading its LFSRepository.
 func (s *spy) passes() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.gets
+}
+
+// late is how many of the passes found that the cache lags behind the operator's last
+// write. How many that are is the machine's affair.
+func (s *spy) late() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lags
+}
+
+// busy is true while the operator waits for an answer.
+func (s *spy) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls > 0
+}
+
+// call counts one that begins; the answer ends it.
+func (s *spy) call() (answered func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.calls--
+	}
 }
 
 // writes are all requests but reads.
@@ -67,12 +99,22 @@ func (s *spy) failing(fails func(what string) error) {
 }
 
 func (s *spy) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-	if _, ok := o.(*v1alpha1.LFSRepository); ok {
+	defer s.call()()
+	err := s.Client.Get(ctx, key, o, opts...)
+	if repo, ok := o.(*v1alpha1.LFSRepository); ok {
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.gets++
-		s.mu.Unlock()
+		if newest := s.newest[repo.UID]; newest != "" && older(repo.ResourceVersion, newest) {
+			s.lags++
+		}
 	}
-	return s.Client.Get(ctx, key, o, opts...)
+	return err
+}
+
+func older(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order < 0
 }
 
 func (s *spy) Create(ctx context.Context, o client.Object, opts ...client.CreateOption) error {
@@ -80,6 +122,7 @@ func (s *spy) Create(ctx context.Context, o client.Object, opts ...client.Create
 	if options := (&client.CreateOptions{}).ApplyOptions(opts); len(options.DryRun) > 0 {
 		verb = "try"
 	}
+	defer s.call()()
 	if err := s.write(verb, o); err != nil {
 		return err
 	}
@@ -87,6 +130,7 @@ func (s *spy) Create(ctx context.Context, o client.Object, opts ...client.Create
 }
 
 func (s *spy) Delete(ctx context.Context, o client.Object, opts ...client.DeleteOption) error {
+	defer s.call()()
 	if err := s.write("delete", o); err != nil {
 		return err
 	}
@@ -98,6 +142,7 @@ func (s *spy) Patch(ctx context.Context, o client.Object, patch client.Patch, op
 	if patch.Type() == types.ApplyPatchType {
 		verb = "apply"
 	}
+	defer s.call()()
 	if err := s.write(verb, o); err != nil {
 		return err
 	}
@@ -105,6 +150,7 @@ func (s *spy) Patch(ctx context.Context, o client.Object, patch client.Patch, op
 }
 
 func (s *spy) Apply(ctx context.Context, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+	defer s.call()()
 	if err := s.write("apply", o); err != nil {
 		return err
 	}
@@ -119,13 +165,21 @@ type statusSpy struct {
 }
 
 func (w statusSpy) Update(ctx context.Context, o client.Object, opts ...client.SubResourceUpdateOption) error {
+	defer w.s.call()()
 	if err := w.s.write("status", o); err != nil {
 		return err
 	}
-	if repo, ok := o.(*v1alpha1.LFSRepository); ok {
+	repo, ok := o.(*v1alpha1.LFSRepository)
+	if ok {
 		checkInvariants(w.s.t, repo)
 	}
-	return w.SubResourceWriter.Update(ctx, o, opts...)
+	err := w.SubResourceWriter.Update(ctx, o, opts...)
+	if ok && err == nil {
+		w.s.mu.Lock()
+		defer w.s.mu.Unlock()
+		w.s.newest[repo.UID] = repo.ResourceVersion
+	}
+	return err
 }
 
 // checkInvariants holds for every status that is ever written.

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -11,8 +12,7 @@ import (
 )
 
 // stageLasts is how long a stage on the way to Ready must last before it is told.
-// Tests are less patient.
-var stageLasts = 3 * time.Second
+const stageLasts = 3 * time.Second
 
 // stages on the way to Ready: they take time, and nothing else is wrong.
 var stages = map[string]bool{
@@ -39,7 +39,7 @@ func (r *LFSRepositoryReconciler) holdStage(p *pass, end error) {
 	if mem.stage != stage {
 		mem.stage, mem.stageSince = stage, p.now
 	}
-	if wait := mem.stageSince.Add(stageLasts).Sub(p.now); wait > 0 {
+	if wait := mem.stageSince.Add(cmp.Or(r.stageLasts, stageLasts)).Sub(p.now); wait > 0 {
 		p.repo.Status = *p.live.Status.DeepCopy()
 		p.again(wait)
 	}

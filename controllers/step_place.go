@@ -23,7 +23,7 @@ import (
 //	previous  the one before goes on until all have noticed
 
 // movedFor is how long the previous server goes on: names, routes and connections
-// that are kept follow a Service within seconds. Tests are less patient.
+// that are kept follow a Service within seconds. Tests say when it is over.
 var movedFor = time.Minute
 
 // places are those that were just given away, and that the informer may not know yet.

@@ -38,10 +38,9 @@ var apiServer struct {
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
 	reportDelay = 500 * time.Millisecond
-	movedFor = 2 * time.Second
-	stageLasts = 100 * time.Millisecond
 	leftLag = 300 * time.Millisecond
-	recheck = time.Second // longer than a pause that counts as settled
+	movedFor = time.Hour      // see endMove
+	recheck = 2 * time.Second // longer than a pause that counts as settled
 	code := m.Run()
 	if apiServer.env != nil {
 		if err := apiServer.env.Stop(); err != nil {
@@ -62,6 +61,8 @@ func restConfig(t *testing.T) *rest.Config {
 				filepath.Join("testdata", "crds"),
 			},
 			ErrorIfCRDPathMissing: true,
+			// Its default is too short for a machine that builds other packages meanwhile.
+			ControlPlaneStartTimeout: 2 * time.Minute,
 		}
 		// Owner references of children must be allowed by the RBAC that we ship.
 		apiServer.env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")

@@ -39,6 +39,8 @@ type world struct {
 	server *fakeServer
 	r      *LFSRepositoryReconciler
 	stop   func()
+	// stageLasts of the operator that is started next.
+	stageLasts time.Duration
 }
 
 // testSchedule polls often enough for tests to be quick.
@@ -64,7 +66,7 @@ func newWorldAs(t *testing.T, user string, others ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, ns: namespaceFor(t), user: user, c: c, events: &recorder{}}
+	w := &world{t: t, ns: namespaceFor(t), user: user, c: c, events: &recorder{}, stageLasts: 100 * time.Millisecond}
 	for _, other := range others {
 		w.others = append(w.others, w.ns+"-"+other)
 	}
@@ -122,6 +124,7 @@ func (w *world) startWithKey(secret string) {
 	}
 	w.r.Recorder = w.events
 	w.r.Poller.Schedule = testSchedule
+	w.r.stageLasts = w.stageLasts
 	ctx, cancel := context.WithCancel(background)
 	done := make(chan struct{})
 	go func() {
@@ -183,8 +186,9 @@ func (w *world) get(name string) *v1alpha1.LFSRepository {
 	return repo
 }
 
-// patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+// patience is how long a test waits for what must come: nobody waits that long but
+// on a machine that has no time for the test.
+const patience = 2 * time.Minute
 
 // eventually waits until f returns nothing to complain about.
 func (w *world) eventually(what string, f func() (problem string)) {
@@ -222,19 +226,29 @@ func (w *world) ready(name string) *v1alpha1.LFSRepository {
 	return w.wait(name, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
 
-// settled waits until the operator has done nothing for a while.
+// settled waits until the operator has done nothing for a while, and waits for no
+// answer. It looks often in that while: a machine that lets nobody run is not quiet.
 func (w *world) settled() {
 	w.t.Helper()
-	passes, since := w.spy.passes(), time.Now()
+	passes, since, looks := w.spy.passes(), time.Now(), 0
 	w.eventually("the operator settles", func() string {
-		if now := w.spy.passes(); now != passes {
-			passes, since = now, time.Now()
+		if now := w.spy.passes(); now != passes || w.spy.busy() {
+			passes, since, looks = now, time.Now(), 0
 		}
-		if time.Since(since) > 500*time.Millisecond {
+		if looks++; looks > 20 && time.Since(since) > 500*time.Millisecond {
 			return ""
 		}
 		return "still reconciling"
 	})
+}
+
+// patiently starts the operator anew, as one that tells of no stage on the way to
+// Ready, however long it lasts: for who counts what is written.
+func (w *world) patiently() {
+	w.t.Helper()
+	w.stop()
+	w.stageLasts = time.Hour
+	w.start()
 }
 
 func describe(repo *v1alpha1.LFSRepository) string {

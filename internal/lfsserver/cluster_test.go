@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -60,7 +61,8 @@ var namespaces atomic.Int32
 func newCluster(t testing.TB) *cluster {
 	t.Helper()
 	apiServer.once.Do(func() {
-		apiServer.env = &envtest.Environment{BinaryAssetsDirectory: assets.KubeAssets(t)}
+		// Its default is too short for a machine that builds other packages meanwhile.
+		apiServer.env = &envtest.Environment{BinaryAssetsDirectory: assets.KubeAssets(t), ControlPlaneStartTimeout: 2 * time.Minute}
 		apiServer.config, apiServer.err = apiServer.env.Start()
 		if apiServer.err == nil {
 			apiServer.err = installReviewers(apiServer.config, assets.Root(t))

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
@@ -48,6 +49,8 @@ func restConfig(t *testing.T) *rest.Config {
 			BinaryAssetsDirectory: assets.KubeAssets(t),
 			CRDDirectoryPaths:     []string{filepath.Join(assets.Root(t), "config", "crd", "bases")},
 			ErrorIfCRDPathMissing: true,
+			// Its default is too short for a machine that builds other packages meanwhile.
+			ControlPlaneStartTimeout: 2 * time.Minute,
 		}
 		server.config, server.err = server.env.Start()
 	})
