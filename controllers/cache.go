@@ -52,12 +52,12 @@ func CacheOptions(namespaces []string) cache.Options {
 	return opts
 }
 
-// byRepository is an index of the informers' objects by the UID of the LFSRepository
-// that they belong to, or the name of a server that many share. A namespace of servers holds those of thousands, and each
-// pass asks for its own.
-const byRepository = "repository-uid"
+// byOwner is an index of the informers' objects by the UID of the LFSRepository or
+// LFSStore that they belong to, and the name of a server that many share. A namespace
+// of servers holds those of thousands, and each pass asks for its own.
+const byOwner = "owner"
 
-func indexByRepository(ctx context.Context, indexer client.FieldIndexer, kind schema.GroupVersionKind) error {
+func indexByOwner(ctx context.Context, indexer client.FieldIndexer, kind schema.GroupVersionKind) error {
 	var o client.Object
 	switch kind {
 	case deploymentKind:
@@ -73,15 +73,18 @@ func indexByRepository(ctx context.Context, indexer client.FieldIndexer, kind sc
 		partial.SetGroupVersionKind(kind)
 		o = partial
 	}
-	err := indexer.IndexField(ctx, o, byRepository, func(o client.Object) []string {
+	err := indexer.IndexField(ctx, o, byOwner, func(o client.Object) []string {
 		labels := o.GetLabels()
-		if uid := labels[v1alpha1.LabelRepositoryUID]; uid != "" {
-			return []string{uid}
+		var owners []string
+		for _, label := range []string{v1alpha1.LabelRepositoryUID, v1alpha1.LabelStoreUID} {
+			if uid := labels[label]; uid != "" {
+				owners = append(owners, uid)
+			}
 		}
 		if labels[desired.LabelComponent] == desired.ComponentShared {
-			return []string{labels[desired.LabelInstance]}
+			owners = append(owners, labels[desired.LabelInstance])
 		}
-		return nil
+		return owners
 	})
 	if err != nil {
 		return fmt.Errorf("indexing %s: %w", kind.Kind, err)

@@ -203,7 +203,7 @@ func (r *LFSRepositoryReconciler) clear(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{r.Applier.Prune(ctx, p.live, at.Namespace, p.mine(), kinds, nil)}
+	errs := []error{r.Applier.Prune(ctx, p.live, at.Namespace, kinds, nil, p.mine())}
 	for _, name := range p.repo.Placement().Shared() {
 		errs = append(errs, r.leave(ctx, p, name))
 	}

@@ -54,7 +54,7 @@ func (g *gatewayAPI) here(ctx context.Context, now time.Time) (bool, error) {
 	} else if err != nil {
 		return false, err
 	}
-	if err := indexByRepository(ctx, g.indexer, desired.HTTPRouteKind); err != nil {
+	if err := indexByOwner(ctx, g.indexer, desired.HTTPRouteKind); err != nil {
 		return false, err
 	}
 	if err := g.watch(); err != nil {

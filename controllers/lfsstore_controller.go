@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -217,7 +218,7 @@ func setupStores(mgr ctrl.Manager, of *LFSRepositoryReconciler) error {
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(storeByLabel)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(storeByLabel), builder.WithPredicates(podChanged())).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(storeByLabel), builder.WithPredicates(cameOrWent())).
-		Watches(&v1alpha1.LFSRepository{}, handler.EnqueueRequestsFromMapFunc(storeOfRepository), builder.WithPredicates(movedIn())).
+		Watches(&v1alpha1.LFSRepository{}, gathered(storeOfRepository), builder.WithPredicates(movedIn())).
 		WithOptions(controller.Options{ReconciliationTimeout: reconcileTimeout}).
 		Complete(r)
 }
@@ -237,6 +238,26 @@ func storeRequest(name string) []reconcile.Request {
 	}
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: name}}}
 }
+
+// gathered lets what happens within gatherFor be one request: where thousands of
+// repositories come at once, not each is worth a look at all of them.
+func gathered(find handler.MapFunc) handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	add := func(ctx context.Context, q queue, objects ...client.Object) {
+		for _, o := range objects {
+			for _, request := range find(ctx, o) {
+				q.AddAfter(request, gatherFor)
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, q, e.Object) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) { add(ctx, q, e.ObjectOld, e.ObjectNew) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, q, e.Object) },
+	}
+}
+
+const gatherFor = 200 * time.Millisecond
 
 // movedIn passes on what changes the number of repositories in a store, or at its
 // shared servers.

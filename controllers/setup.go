@@ -82,7 +82,7 @@ func Setup(mgr ctrl.Manager, opts Options) (*LFSRepositoryReconciler, error) {
 		return nil, err
 	}
 	for _, kind := range append([]schema.GroupVersionKind{podKind, jobKind}, childKinds...) {
-		if err := indexByRepository(context.Background(), mgr.GetFieldIndexer(), kind); err != nil {
+		if err := indexByOwner(context.Background(), mgr.GetFieldIndexer(), kind); err != nil {
 			return nil, err
 		}
 	}

@@ -87,14 +87,14 @@ func (r *LFSRepositoryReconciler) prune(ctx context.Context, p *pass) error {
 	}
 	var errs []error
 	for _, namespace := range p.namespaces() {
-		errs = append(errs, r.Applier.Prune(ctx, p.live, namespace, p.mine(), kinds, p.set.All()))
+		errs = append(errs, r.Applier.Prune(ctx, p.live, namespace, kinds, p.set.All(), p.mine()))
 	}
 	return r.sortErrors(p, errors.Join(errs...))
 }
 
 // mine finds all that belongs to the repository.
 func (p *pass) mine() client.ListOption {
-	return client.MatchingFields{byRepository: string(p.repo.UID)}
+	return client.MatchingFields{byOwner: string(p.repo.UID)}
 }
 
 // namespaces that hold something of the repository's.

@@ -75,7 +75,7 @@ func (r *LFSStoreReconciler) sessions(ctx context.Context, p *storePass) error {
 // probe's policy, which stays between probes.
 func (r *LFSStoreReconciler) pruneIssuer(ctx context.Context, p *storePass, set []runtime.ApplyConfiguration) error {
 	keep := slices.Concat(set, desired.ProbeNetworkPolicy(p.store, r.Install))
-	return r.Applier.Prune(ctx, p.live, p.store.Spec.ServerNamespace, client.MatchingLabels(issuerLabels(p.store)), issuerKinds, keep)
+	return r.Applier.Prune(ctx, p.live, p.store.Spec.ServerNamespace, issuerKinds, keep, ofStore(p.store, desired.ComponentSessions)...)
 }
 
 // meanwhile says what servers do without a new session.
@@ -134,8 +134,9 @@ func (r *LFSStoreReconciler) issuerRefused(p *storePass, err error) error {
 	return nil
 }
 
-func issuerLabels(store *v1alpha1.LFSStore) map[string]string {
-	return map[string]string{v1alpha1.LabelStoreUID: string(store.UID), desired.LabelComponent: desired.ComponentSessions}
+// ofStore finds what is made for a store as a component.
+func ofStore(store *v1alpha1.LFSStore, component string) []client.ListOption {
+	return []client.ListOption{client.MatchingFields{byOwner: string(store.UID)}, client.MatchingLabels{desired.LabelComponent: component}}
 }
 
 // writesAuthentic warns of a store to which whoever holds a link could write what

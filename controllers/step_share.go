@@ -148,7 +148,7 @@ func (r *LFSRepositoryReconciler) observeShared(ctx context.Context, p *pass) er
 	at := p.in.Server()
 	for _, name := range p.repo.Placement().Shared() {
 		var pods corev1.PodList
-		if err := r.List(ctx, &pods, client.InNamespace(at.Namespace), client.MatchingFields{byRepository: name}); err != nil {
+		if err := r.List(ctx, &pods, client.InNamespace(at.Namespace), client.MatchingFields{byOwner: name}); err != nil {
 			return err
 		}
 		p.pods = append(p.pods, pods.Items...)

@@ -74,9 +74,7 @@ func (r *LFSStoreReconciler) keepSharedKey(ctx context.Context, p *storePass, se
 // removeShared deletes a store's shared servers but for those named, and their keys.
 func (r *LFSStoreReconciler) removeShared(ctx context.Context, store *v1alpha1.LFSStore, keep []string) error {
 	var errs []error
-	mine := []client.ListOption{client.InNamespace(store.Spec.ServerNamespace), client.MatchingLabels{
-		v1alpha1.LabelStoreUID: string(store.UID), desired.LabelComponent: desired.ComponentShared,
-	}}
+	mine := append(ofStore(store, desired.ComponentShared), client.InNamespace(store.Spec.ServerNamespace))
 	for _, kind := range sharedKinds {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))

@@ -45,6 +45,8 @@ func run(ctx context.Context, f *flags) error {
 	}
 	// The API server's own priority and fairness decides who waits.
 	config.QPS = -1
+	// Both would spend more on packing what is watched than the way between them costs.
+	config.DisableCompression = true
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {

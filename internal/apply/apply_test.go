@@ -241,7 +241,7 @@ func TestPrune(t *testing.T) {
 	}
 	kinds := []schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("ConfigMap")}
 	for range 2 {
-		if err := f.a.Prune(t.Context(), f.owner, f.owner.Namespace, client.MatchingLabels(labels), kinds, []runtime.ApplyConfiguration{keep}); err != nil {
+		if err := f.a.Prune(t.Context(), f.owner, f.owner.Namespace, kinds, []runtime.ApplyConfiguration{keep}, client.MatchingLabels(labels)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -273,7 +273,7 @@ func TestPruneBehindTheCache(t *testing.T) {
 	}
 	kinds := []schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("ConfigMap")}
 	for range 2 {
-		if err := f.a.Prune(t.Context(), f.owner, f.owner.Namespace, client.MatchingLabels(labels), kinds, nil); err != nil {
+		if err := f.a.Prune(t.Context(), f.owner, f.owner.Namespace, kinds, nil, client.MatchingLabels(labels)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // Prune deletes the owner's objects of these kinds in a namespace that are not
 // in the set. It looks for them by mine, and deletes only what is the owner's; and
 // what was applied so lately that the cache does not show it.
-func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace string, mine client.ListOption, kinds []schema.GroupVersionKind, set []runtime.ApplyConfiguration) error {
+func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace string, kinds []schema.GroupVersionKind, set []runtime.ApplyConfiguration, mine ...client.ListOption) error {
 	keep := map[Ref]bool{}
 	for _, config := range set {
 		ref, err := refOf(config)
@@ -29,7 +29,7 @@ func (a *Applier) Prune(ctx context.Context, owner metav1.Object, namespace stri
 	}
 	var errs []error
 	for _, kind := range kinds {
-		errs = append(errs, a.pruneKind(ctx, owner, client.InNamespace(namespace), mine, kind, keep))
+		errs = append(errs, a.pruneKind(ctx, owner, kind, keep, append(mine[:len(mine):len(mine)], client.InNamespace(namespace))...))
 	}
 	for ref, last := range a.memory.others(owner.GetUID(), keep) {
 		if ref.Namespace == namespace && slices.Contains(kinds, ref.GroupVersionKind) {
@@ -50,10 +50,10 @@ func (a *Applier) pruneApplied(ctx context.Context, owner metav1.Object, ref Ref
 	return nil
 }
 
-func (a *Applier) pruneKind(ctx context.Context, owner metav1.Object, namespace client.InNamespace, mine client.ListOption, kind schema.GroupVersionKind, keep map[Ref]bool) error {
+func (a *Applier) pruneKind(ctx context.Context, owner metav1.Object, kind schema.GroupVersionKind, keep map[Ref]bool, mine ...client.ListOption) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-	if err := a.Cache.List(ctx, list, namespace, mine); err != nil {
+	if err := a.Cache.List(ctx, list, mine...); err != nil {
 		return fmt.Errorf("listing %s: %w", kind.Kind, err)
 	}
 	var errs []error
