@@ -68,7 +68,7 @@ func (w *gcWorld) flags(more ...string) []string {
 
 func (w *gcWorld) scanFlags(more ...string) []string {
 	return w.flags(append([]string{"--history-dir", filepath.Join(w.Dir, "history"),
-		"--scan-token-file", filepath.Join(w.Dir, "scan-token"), "--server", w.Admin, "--patience", "2s"}, more...)...)
+		"--scan-token-file", filepath.Join(w.Dir, "scan-token"), "--server", w.Admin, "--patience", "1m"}, more...)...)
 }
 
 // run is what the CronJob's pod does.

@@ -27,7 +27,7 @@ func TestStopReachesSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { _, err := w.runWith("--answer-within", "5s"); ended <- err }()
+	go func() { _, err := w.runWith("--answer-within", "15s"); ended <- err }()
 	w.Eventually("the sweep is about to delete", func() (bool, string) {
 		x, err := index.Load(context.Background(), conn.bucket, layout.Prefix(w.Config.Storage.Prefix))
 		return err == nil && x.Deletes(), "not yet"

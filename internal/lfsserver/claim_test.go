@@ -50,6 +50,9 @@ func TestPrefixInUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		first.Stop()
+		if err := first.Wait(); err != nil { // else it may claim its prefix again
+			t.Fatal(err)
+		}
 		if err := b.Delete(t.Context(), info.Key, ""); err != nil {
 			t.Fatal(err)
 		}

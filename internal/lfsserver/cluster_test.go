@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -153,11 +154,38 @@ func (k *cluster) grant(name, verb, repository string) {
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: k.namespace}},
 	}, metav1.CreateOptions{})
 	k.check(err)
+	k.inForce(name, verb, repository, true)
+}
+
+// inForce waits until the API server goes by a grant, or by its end: it learns of that
+// a moment after it was written.
+func (k *cluster) inForce(name, verb, repository string, want bool) {
+	k.t.Helper()
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		r, err := k.client.AuthorizationV1().SubjectAccessReviews().Create(k.t.Context(), &authorizationv1.SubjectAccessReview{
+			Spec: authorizationv1.SubjectAccessReviewSpec{
+				User: "system:serviceaccount:" + k.namespace + ":" + name,
+				ResourceAttributes: &authorizationv1.ResourceAttributes{
+					Namespace: k.namespace, Group: "lfs-operator.dev", Resource: "lfsrepositories", Name: repository, Verb: verb,
+				},
+			},
+		}, metav1.CreateOptions{})
+		k.check(err)
+		if r.Status.Allowed == want {
+			return
+		}
+		if time.Now().After(end) {
+			k.t.Fatalf("%s may %s %s: %t after two minutes", name, verb, repository, !want)
+		}
+	}
 }
 
 // revoke takes it away.
 func (k *cluster) revoke(name, repository string) {
 	k.t.Helper()
+	role, err := k.client.RbacV1().Roles(k.namespace).Get(k.t.Context(), name+"."+repository, metav1.GetOptions{})
+	k.check(err)
+	defer k.inForce(name, role.Rules[0].Verbs[0], repository, false)
 	k.check(k.client.RbacV1().RoleBindings(k.namespace).Delete(k.t.Context(), name+"."+repository, metav1.DeleteOptions{}))
 	k.check(k.client.RbacV1().Roles(k.namespace).Delete(k.t.Context(), name+"."+repository, metav1.DeleteOptions{}))
 }

@@ -32,7 +32,7 @@ func startSlow(t *testing.T) *lfstest.Server {
 			}
 			return false
 		}).URL
-	}), lfstest.WithOptions(func(o *lfsserver.Options) { o.AtOnce, o.LockPatience = 1, 20*time.Second }))
+	}), lfstest.WithOptions(func(o *lfsserver.Options) { o.AtOnce, o.LockPatience = 1, time.Minute }))
 }
 
 // TestFlood: whoever is flooded out is told when to come back and never that
@@ -103,7 +103,7 @@ func TestSilentConnections(t *testing.T) {
 	}
 	s.Upload("something all the same")
 	for i, c := range silent[:20] {
-		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(2 * time.Minute))
 		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !strings.Contains(fmt.Sprint(err), "reset") {
 			t.Errorf("silent connection %d: %v, want it closed", i, err)
 		}

@@ -9,20 +9,31 @@ import (
 	"net/url"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/lfstest"
+	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/test/assets"
 )
 
-// startImpatient runs a server that sends interim answers after almost no time.
-func startImpatient(t *testing.T) *lfstest.Server {
-	return lfstest.Start(t, assets.SharedStore(t), lfstest.WithConfig(func(c *serverconfig.Config) {
+// startImpatient runs a server that sends interim answers after almost no time, and
+// whose store answers nothing while held is locked.
+func startImpatient(t *testing.T) (s *lfstest.Server, held *sync.RWMutex) {
+	store := assets.SharedStore(t)
+	held = &sync.RWMutex{}
+	return lfstest.Start(t, store, lfstest.WithConfig(func(c *serverconfig.Config) {
 		c.Multipart = serverconfig.Multipart{ThresholdBytes: 1 << 20, PartSizeBytes: partSize}
-	}), lfstest.WithOptions(func(o *lfsserver.Options) { o.FirstInterim = 3 * time.Millisecond }))
+		c.Storage.Bucket = store.NewBucket(t)
+		c.Storage.Endpoint = startLiar(t, store, bucketFor(t, store, c.Storage), func(objectstore.Bucket, *http.Request) bool {
+			held.RLock()
+			defer held.RUnlock()
+			return false
+		}).URL
+	}), lfstest.WithOptions(func(o *lfsserver.Options) { o.FirstInterim = 3 * time.Millisecond })), held
 }
 
 // uploaded is an upload that waits for its completion.
@@ -38,7 +49,7 @@ func uploaded(t *testing.T, s *lfstest.Server) (lfstest.Object, *actions) {
 // TestInterimAnswers: while an object is read back the connection is not silent,
 // with the status that the client skips, and no byte of the answer goes out.
 func TestInterimAnswers(t *testing.T) {
-	s := startImpatient(t)
+	s, held := startImpatient(t)
 	for agent, want := range map[string]int{agentHF: 100, agentScript: 100, agentGit: 102, "node": 102} {
 		t.Run(agent, func(t *testing.T) {
 			o, a := uploaded(t, s)
@@ -52,8 +63,12 @@ func TestInterimAnswers(t *testing.T) {
 			}
 			defer conn.Close()
 			body, _ := json.Marshal(o)
+			held.Lock() // until it has been told to wait
 			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nContent-Length: %d\r\n\r\n%s", u.Path, u.Host, agent, len(body), body)
 			r := bufio.NewReader(conn)
+			_ = conn.SetReadDeadline(time.Now().Add(2 * time.Minute))
+			release := sync.OnceFunc(held.Unlock)
+			defer release()
 			interim := 0
 			for {
 				resp, err := http.ReadResponse(r, nil)
@@ -69,6 +84,7 @@ func TestInterimAnswers(t *testing.T) {
 				if interim++; resp.StatusCode != want {
 					t.Errorf("interim answer %d, want %d", resp.StatusCode, want)
 				}
+				release()
 			}
 			if interim == 0 {
 				t.Error("no interim answer")
@@ -80,7 +96,7 @@ func TestInterimAnswers(t *testing.T) {
 // TestClientsSkipInterimAnswers asks with the HTTP stacks of real clients. Go's is
 // asked by all other tests of this package.
 func TestClientsSkipInterimAnswers(t *testing.T) {
-	s := startImpatient(t)
+	s, _ := startImpatient(t)
 	for name, command := range map[string][]string{
 		"python3": {"python3", "-c", `
 import json, sys, http.client, urllib.parse

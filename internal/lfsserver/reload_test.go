@@ -130,7 +130,7 @@ func TestReloadDropsNothing(t *testing.T) {
 // others elsewhere, whether it is of one repository or of many.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	store, slow := assets.SharedStore(t), func(o *lfsserver.Options) { o.DrainDelay = 2 * time.Second }
+	store, slow := assets.SharedStore(t), func(o *lfsserver.Options) { o.DrainDelay = 15 * time.Second }
 	t.Run("of one", func(t *testing.T) {
 		t.Parallel()
 		s := lfstest.Start(t, store, lfstest.WithOptions(slow))

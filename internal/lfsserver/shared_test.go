@@ -146,7 +146,7 @@ func TestSharedBadNeighbour(t *testing.T) {
 // and the name can be given to another repository at once.
 func TestSharedComeAndGo(t *testing.T) {
 	t.Parallel()
-	s := lfstest.StartShared(t, assets.SharedStore(t), nil)
+	s := lfstest.StartShared(t, assets.SharedStore(t), func(o *lfsserver.Options) { o.DrainTimeout = 2 * time.Minute })
 	stays, goes := s.Add("team-a", "models"), s.Add("team-b", "models", func(c *serverconfig.Config) { c.Transfer = serverconfig.TransferProxy })
 	o := lfstest.ObjectOf(strings.Repeat("slow ", 1000))
 	up := goes.Batch("upload", o)[0].Actions
@@ -263,7 +263,7 @@ func statusOf(t *testing.T, method, url, authorization string, body any) int {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(string(raw)))
 	if err != nil {

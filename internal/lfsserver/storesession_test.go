@@ -413,7 +413,7 @@ func TestSessionMakesBucket(t *testing.T) {
 func TestSessionNotRenewed(t *testing.T) {
 	t.Parallel()
 	i := newIssuing(t, needsSTS(t))
-	s := i.server(4 * time.Second)
+	s := i.server(20 * time.Second)
 	s.WaitReady()
 	s.Eventually("it is renewed", func() (bool, string) { return i.asked.Load() >= 2, fmt.Sprint(i.asked.Load()) })
 	i.away.Store(true)
@@ -507,7 +507,7 @@ func TestPushesOverRenewals(t *testing.T) {
 	if err != nil {
 		long = 5 * time.Second
 	}
-	s := i.server(max(long/3, 4*time.Second))
+	s := i.server(max(long/3, 15*time.Second))
 	s.WaitReady()
 	b := newGitBox(t)
 	work, bare := b.repository(s, lfstest.WriteToken)

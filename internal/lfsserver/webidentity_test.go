@@ -183,7 +183,7 @@ func TestWebIdentityRefused(t *testing.T) {
 func TestWebIdentityNotRenewed(t *testing.T) {
 	t.Parallel()
 	w := newTrusting(t)
-	s := w.server(w.k.token("server", stsAudience), 4*time.Second)
+	s := w.server(w.k.token("server", stsAudience), 20*time.Second)
 	s.WaitReady()
 	s.Eventually("it is renewed", func() (bool, string) { return w.asked.Load() > 3, fmt.Sprint(w.asked.Load()) })
 	w.away.Store(true)

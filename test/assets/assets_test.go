@@ -136,7 +136,7 @@ func putPart(t *testing.T, s *Store, path string, length, sent int) {
 		_ = conn.(*net.TCPConn).CloseWrite()
 	}
 	// The answer is of no interest, but the store has finished when it comes.
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	_, _ = conn.Read(make([]byte, 1))
 }
 

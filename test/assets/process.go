@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	startTimeout = 20 * time.Second
+	startTimeout = 2 * time.Minute // they take a moment, but on a machine that is busy
 	stopTimeout  = 10 * time.Second
 )
 

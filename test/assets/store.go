@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -99,7 +100,7 @@ func StartStoreTrusting(t testing.TB, trust Trust) *Store {
 func (s *Store) startOwn(t testing.TB) *Store {
 	t.Helper()
 	s.dir = t.TempDir()
-	s.start(t, "127.0.0.1:0")
+	s.start(t, ownAddress(t))
 	t.Cleanup(func() {
 		s.Stop()
 		if t.Failed() {
@@ -107,6 +108,20 @@ func (s *Store) startOwn(t testing.TB) *Store {
 		}
 	})
 	return s
+}
+
+// ownAddress is free, and stays so while its store is stopped: whoever asks the system
+// for any free port, as all other tests do and all connections, is given one from
+// further up (net.ipv4.ip_local_port_range).
+func ownAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		if addr, err := freePort(fmt.Sprintf("127.0.0.1:%d", 20000+mathrand.IntN(10000))); err == nil {
+			return addr
+		}
+	}
+	t.Fatal("no port between 20000 and 30000 is free")
+	return ""
 }
 
 var shared struct {

@@ -55,17 +55,21 @@ func (s *Server) WaitReason(reason string) (st serverstatus.Store) {
 	return st
 }
 
+// patience is how long a test waits for what must come: nobody waits that long but on a
+// machine that has no time for the test.
+const patience = 2 * time.Minute
+
 // Eventually waits for a condition; the string is what was seen instead.
 func (s *Server) Eventually(what string, cond func() (bool, string)) {
 	s.t.Helper()
 	var seen string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var ok bool
 		if ok, seen = cond(); ok {
 			return
 		}
 	}
-	s.t.Fatalf("not within 30 s: %s (seen: %s)", what, seen)
+	s.t.Fatalf("not within %s: %s (seen: %s)", patience, what, seen)
 }
 
 // Do sends a request and reads the answer.
@@ -85,7 +89,7 @@ func (s *Server) Do(req *http.Request) (*http.Response, []byte) {
 
 // client does not follow redirects: no answer of ours is one.
 var client = &http.Client{
-	Timeout:       30 * time.Second,
+	Timeout:       patience,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 

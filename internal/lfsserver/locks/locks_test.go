@@ -55,7 +55,7 @@ func replica(b objectstore.Bucket) *locks.Service {
 }
 
 func (w *world) ctx() context.Context {
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	w.t.Cleanup(cancel)
 	return ctx
 }
@@ -295,7 +295,7 @@ func TestRemembered(t *testing.T) {
 		want, ids = append(want, l.Path), append(ids, l.ID)
 	}
 	// Saving is in the background; it is done for 1024 of them at the least.
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		counted := &faulty{Bucket: w.s3}
 		if got, _ := w.all(replica(counted), 0); !slices.Equal(got, want) {
 			t.Fatalf("%d locks, want %d", len(got), len(want))
