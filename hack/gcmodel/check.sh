@@ -78,6 +78,7 @@ GUARDS='
  ABA=1                nonce
  NOLEASE=1            lease
  FENCE=0              expiry of a DELETE
+ FENCE=0,VER=1        expiry of a DELETE, versioned bucket
  SIGNLATE=1           signed before the look at the index
  UNKCLOSE=1           closing only when every DELETE is answered or over
 '

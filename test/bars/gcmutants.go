@@ -16,6 +16,7 @@ type mutant struct {
 
 const (
 	planFile     = "internal/gc/plan/decide.go"
+	condemnFile  = "internal/gc/sweep/condemn.go"
 	guardsFile   = "internal/gc/sweep/guards.go"
 	deleteFile   = "internal/gc/sweep/delete.go"
 	cleanupFile  = "internal/gc/sweep/cleanup.go"
@@ -27,6 +28,8 @@ const (
 	verdictFile  = "internal/gc/plan/verdict.go"
 	stopFile     = "internal/gc/sweep/stop.go"
 	livesetFile  = "internal/gc/liveset/read.go"
+	hiddenFile   = "internal/gc/sweep/hidden.go"
+	versionsFile = "internal/gc/sweep/versions.go"
 	memoryFile   = "internal/lfsserver/presence/memory.go"
 )
 
@@ -63,7 +66,7 @@ var mutants = []mutant{
 		{guardsFile, "!now.After(over) {", "false && !now.After(over) {"},
 		{guardFile, "err != nil || !info.Date.After(s.header.LeaseEnd.Add(TakeoverMargin)) {", "err != nil || info.Date.IsZero() {"}}},
 	{name: "a delete never expires", edits: []edit{{deleteFile,
-		"e.Version, at, r.Limits.Expiry)", "e.Version, at, 1000*r.Limits.Expiry)"}}},
+		"r.examined(e), at, r.Limits.Expiry)", "r.examined(e), at, 1000*r.Limits.Expiry)"}}},
 	{name: "the index is closed while a delete is unanswered", edits: []edit{{deleteFile,
 		"return fates[e.OID] == unanswered })", "return false })"}}},
 	{name: "markers are removed at once", edits: []edit{{cleanupFile, "if !m.Closed(r.index.Index) {", "if false {"}}},
@@ -75,6 +78,20 @@ var mutants = []mutant{
 	{name: "locks are not looked at", edits: []edit{{verdictFile, "ok && reason == Superseded {", "ok && reason == \"\" {"}}},
 	{name: "uploads under way are not looked at", edits: []edit{{planFile, "case d.Protected.Uploading[s.oid]:", "case false:"}}},
 	{name: "a stop does not reach the run under way", edits: []edit{{stopFile, "if now.GC.Suspended && !r.dry() {", "if false {"}}},
+	{name: "where the bucket keeps versions a DELETE need not expire", edits: []edit{{condemnFile,
+		"!r.caps.PresignExpiry {", "!r.caps.PresignExpiry && !r.caps.Versioned {"}}},
+	{name: "a DELETE names no version", edits: []edit{{deleteFile, "r.examined(e), at,", "\"\", at,"}}},
+	{name: "what is older than the versions of a bucket is deleted without naming a version", edits: []edit{{deleteFile,
+		"if e.Version == \"\" && r.caps.Versioned {", "if false {"}}},
+	{name: "what history needs goes when it is hidden for long enough", edits: []edit{{hiddenFile,
+		"needed = append(needed, oid)", "out[oid] = r.policy.Quarantine"}}},
+	{name: "what a lock keeps goes when it is hidden for long enough", edits: []edit{{hiddenFile,
+		"if d.Reason == plan.Locked {", "if false {"}}},
+	{name: "what is hidden goes at once", edits: []edit{{versionsFile, "r.started.Add(-wait - second)", "now.Add(0 * wait)"}}},
+	{name: "a delete marker stays when nothing is under it", edits: []edit{{versionsFile, "out = append(out, all[0])", "_ = all[0]"}}},
+	{name: "of the server's own records the oldest version counts as the latest", edits: []edit{
+		{versionsFile, "map[bool]int{true: -1, false: 1}[a.Latest]", "map[bool]int{true: 1, false: -1}[a.Latest]"},
+		{versionsFile, " && !all[i].Latest {", " {"}}},
 	{name: "the index is not looked at before a DELETE",
 		edits:     []edit{{deleteFile, "if err != nil || info.ETag != r.index.ETag || !info.Date.Before(r.index.LeaseEnd) {", "if _ = info; false {"}},
 		redundant: "signatures never outlive the lease, and nobody takes over before it ends (model: NOCHECK=1)"},

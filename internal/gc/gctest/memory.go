@@ -21,7 +21,8 @@ import (
 
 // Memory is a bucket with a clock of its own, which stands still unless a test
 // moves it. Like S3 it cuts its times off to seconds, takes the MD5 of the
-// content as ETag, and refuses presigned requests that have expired.
+// content as ETag, and refuses presigned requests that have expired. It keeps
+// versions once it is told to (SetVersioning).
 type Memory struct {
 	// Before runs before each call, outside the lock; an error is returned
 	// instead of doing it. After runs after it and can hide its success.
@@ -30,20 +31,16 @@ type Memory struct {
 	// Clock, where set, is the store's clock instead of its own.
 	Clock func() time.Time
 
-	mu      sync.Mutex
-	now     time.Time
-	objects map[string]object
-}
-
-type object struct {
-	body     []byte
-	etag     string
-	modified time.Time
+	mu  sync.Mutex
+	now time.Time
+	// objects are the versions of each key, the latest last; a key has at least one.
+	objects map[string][]object
+	keeping
 }
 
 // NewMemory returns an empty bucket.
 func NewMemory() *Memory {
-	return &Memory{now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), objects: map[string]object{}}
+	return &Memory{now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), objects: map[string][]object{}}
 }
 
 // Now is the store's exact time.
@@ -78,22 +75,14 @@ func (m *Memory) Sleep(ctx context.Context, d time.Duration) error {
 func (m *Memory) Keys(prefix string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var keys []string
-	for k := range m.objects {
-		if strings.HasPrefix(k, prefix) {
-			keys = append(keys, k)
-		}
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.DeleteFunc(m.keys(prefix), func(k string) bool { return m.current(k) == nil })
 }
 
 // Has says whether a key is there, without hooks.
 func (m *Memory) Has(key string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, ok := m.objects[key]
-	return ok
+	return m.current(key) != nil
 }
 
 // Set puts a key, without hooks.
@@ -107,26 +96,31 @@ func (m *Memory) Set(key, body string) {
 func (m *Memory) Body(key string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return string(m.objects[key].body)
+	if o := m.current(key); o != nil {
+		return string(o.body)
+	}
+	return ""
 }
 
-// Remove a key, without hooks.
+// Remove a key, without hooks. A bucket that keeps versions hides it.
 func (m *Memory) Remove(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.objects, key)
+	m.remove(key, "")
 }
 
 func (m *Memory) set(key string, body []byte) objectstore.Info {
 	sum := md5.Sum(body)
-	m.objects[key] = object{body: body, etag: hex.EncodeToString(sum[:]), modified: m.time().Truncate(time.Second)}
-	return m.info(key)
+	return m.info(key, m.write(key, object{body: body, etag: hex.EncodeToString(sum[:])}))
 }
 
-func (m *Memory) info(key string) objectstore.Info {
-	o := m.objects[key]
-	return objectstore.Info{Key: key, Size: int64(len(o.body)), ETag: o.etag,
+func (m *Memory) info(key string, o *object) objectstore.Info {
+	i := objectstore.Info{Key: key, Size: int64(len(o.body)), ETag: o.etag,
 		LastModified: o.modified, Date: m.time().Truncate(time.Second)}
+	if m.versioning != Unversioned {
+		i.VersionID = o.version
+	}
+	return i
 }
 
 // call runs the hooks around f.
@@ -157,8 +151,8 @@ func (m *Memory) Put(ctx context.Context, key string, body io.Reader, _ int64, c
 		return info, err
 	}
 	err = m.call(ctx, "put", key, func() error {
-		old, ok := m.objects[key]
-		if cond.IfAbsent && ok || cond.IfMatch != "" && (!ok || old.etag != cond.IfMatch) {
+		old := m.current(key)
+		if cond.IfAbsent && old != nil || cond.IfMatch != "" && (old == nil || old.etag != cond.IfMatch) {
 			return objectstore.ErrPreconditionFailed
 		}
 		info = m.set(key, b)
@@ -170,11 +164,12 @@ func (m *Memory) Put(ctx context.Context, key string, body io.Reader, _ int64, c
 // Get implements objectstore.Bucket.
 func (m *Memory) Get(ctx context.Context, key, knownETag string) (rc io.ReadCloser, info objectstore.Info, err error) {
 	err = m.call(ctx, "get", key, func() error {
-		o, ok := m.objects[key]
-		info = m.info(key)
-		if !ok {
+		o := m.current(key)
+		if o == nil {
+			info = m.info(key, &object{})
 			return objectstore.ErrNotFound
 		}
+		info = m.info(key, o)
 		if knownETag == o.etag {
 			return objectstore.ErrNotModified
 		}
@@ -187,10 +182,11 @@ func (m *Memory) Get(ctx context.Context, key, knownETag string) (rc io.ReadClos
 // Head implements objectstore.Bucket.
 func (m *Memory) Head(ctx context.Context, key string) (info objectstore.Info, err error) {
 	err = m.call(ctx, "head", key, func() error {
-		if _, ok := m.objects[key]; !ok {
+		o := m.current(key)
+		if o == nil {
 			return objectstore.ErrNotFound
 		}
-		info = m.info(key)
+		info = m.info(key, o)
 		return nil
 	})
 	return info, err
@@ -203,7 +199,9 @@ func (m *Memory) List(ctx context.Context, prefix, startAfter string) iter.Seq2[
 		err := m.call(ctx, "list", prefix, func() error {
 			for key := range m.objects {
 				if strings.HasPrefix(key, prefix) && key > startAfter {
-					all = append(all, m.info(key))
+					if o := m.current(key); o != nil {
+						all = append(all, m.info(key, o))
+					}
 				}
 			}
 			return nil
@@ -214,7 +212,7 @@ func (m *Memory) List(ctx context.Context, prefix, startAfter string) iter.Seq2[
 		}
 		slices.SortFunc(all, func(a, b objectstore.Info) int { return strings.Compare(a.Key, b.Key) })
 		for _, i := range all {
-			i.Date = time.Time{}
+			i.Date, i.VersionID = time.Time{}, ""
 			if !yield(i, nil) {
 				return
 			}
@@ -223,9 +221,12 @@ func (m *Memory) List(ctx context.Context, prefix, startAfter string) iter.Seq2[
 }
 
 // Delete implements objectstore.Bucket.
-func (m *Memory) Delete(ctx context.Context, key, _ string) error {
+func (m *Memory) Delete(ctx context.Context, key, version string) error {
 	return m.call(ctx, "delete", key, func() error {
-		delete(m.objects, key)
+		if version != "" && m.flaws.NoDeleteVersions {
+			return objectstore.ErrDenied
+		}
+		m.remove(key, version)
 		return nil
 	})
 }
@@ -239,23 +240,23 @@ func (m *Memory) PresignPut(string, []byte, int64, time.Duration) (string, map[s
 }
 
 // PresignDelete implements objectstore.Presigner.
-func (m *Memory) PresignDelete(key, _ string, at time.Time, expires time.Duration) (string, error) {
-	q := url.Values{"key": {key}, "until": {strconv.FormatInt(at.Add(expires).UnixNano(), 10)}}
+func (m *Memory) PresignDelete(key, version string, at time.Time, expires time.Duration) (string, error) {
+	q := url.Values{"key": {key}, "version": {version}, "until": {strconv.FormatInt(at.Add(expires).UnixNano(), 10)}}
 	return "http://memory.invalid/?" + q.Encode(), nil
 }
 
 // Do carries out a presigned DELETE unless it has expired.
 func (m *Memory) Do(req *http.Request) (*http.Response, error) {
 	q := req.URL.Query()
-	key := q.Get("key")
+	key, version := q.Get("key"), q.Get("version")
 	until, _ := strconv.ParseInt(q.Get("until"), 10, 64)
 	status := http.StatusNoContent
 	err := m.call(req.Context(), "presigned-delete", key, func() error {
-		if m.time().UnixNano() > until {
+		if m.time().UnixNano() > until && !m.flaws.NoExpiry || version != "" && m.flaws.NoDeleteVersions {
 			status = http.StatusForbidden
 			return nil
 		}
-		delete(m.objects, key)
+		m.remove(key, version)
 		return nil
 	})
 	if err != nil {

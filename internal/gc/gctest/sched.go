@@ -26,6 +26,8 @@ type Scheduler struct {
 	waiting []waiter   // guarded by mu
 	// calls under way, also those whose caller has given up.
 	calls atomic.Int64
+	// deletes are those of them that delete.
+	deletes atomic.Int64
 }
 
 // Habits are what one schedule has more of than another. Drawing them anew for
@@ -154,9 +156,34 @@ func (s *Scheduler) pick() chan struct{} {
 type Scheduled struct {
 	*Memory
 	S *Scheduler
-	// Deleted is told of each object that a presigned DELETE has removed, at once.
-	Deleted func(key string)
+	// Deleted, where set, is told of each delete that has landed, at once.
+	Deleted func(Deletion)
 }
+
+// Deletion is what a delete has done to a key.
+type Deletion struct {
+	Key string
+	// Version that was named; empty for none.
+	Version string
+	// Before and After it, readers get these versions, empty for none.
+	Before, After string
+	// Had and Left are how many versions with content there were and are.
+	Had, Left int
+}
+
+// deletion carries out f and tells of what has become of the key.
+func (s Scheduled) deletion(key, version string, f func()) {
+	d := Deletion{Key: key, Version: version}
+	d.Before, d.Had = s.readable(key)
+	f()
+	d.After, d.Left = s.readable(key)
+	if s.Deleted != nil {
+		s.Deleted(d)
+	}
+}
+
+// Deleting is how many deletes are under way, also those whose caller has given up.
+func (s *Scheduler) Deleting() int { return int(s.deletes.Load()) }
 
 // Call carries out f as a call of a client's own, such as an upload.
 func (s Scheduled) Call(ctx context.Context, f func()) {
@@ -166,13 +193,20 @@ func (s Scheduled) Call(ctx context.Context, f func()) {
 // do carries out f when it is its turn; the caller hears of it one turn later, or
 // gives up with its context.
 func do[T any](ctx context.Context, s *Scheduler, f func() T, lost T) T {
+	return doAs(ctx, s, new(atomic.Int64), f, lost)
+}
+
+// doAs also counts the call as one of a kind.
+func doAs[T any](ctx context.Context, s *Scheduler, kind *atomic.Int64, f func() T, lost T) T {
 	if ctx.Err() != nil {
 		return lost
 	}
 	out := make(chan T, 1)
 	s.calls.Add(1)
+	kind.Add(1)
 	go func() {
 		defer s.calls.Add(-1)
+		defer kind.Add(-1)
 		fault := s.fault()
 		if fault == delayed {
 			out <- lost
@@ -203,6 +237,7 @@ type result struct {
 	body io.ReadCloser
 	info objectstore.Info
 	list []objectstore.Info
+	all  []objectstore.Version
 	resp *http.Response
 	err  error
 }
@@ -259,20 +294,40 @@ func (s Scheduled) List(ctx context.Context, prefix, startAfter string) iter.Seq
 
 // Delete implements objectstore.Bucket.
 func (s Scheduled) Delete(ctx context.Context, key, version string) error {
-	return do(ctx, s.S, func() result {
-		return result{err: s.Memory.Delete(context.WithoutCancel(ctx), key, version)}
+	return doAs(ctx, s.S, &s.S.deletes, func() (r result) {
+		s.deletion(key, version, func() { r.err = s.Memory.Delete(context.WithoutCancel(ctx), key, version) })
+		return r
 	}, lost).err
+}
+
+// ListVersions implements objectstore.Versions.
+func (s Scheduled) ListVersions(ctx context.Context, prefix string) iter.Seq2[objectstore.Version, error] {
+	return func(yield func(objectstore.Version, error) bool) {
+		r := do(ctx, s.S, func() (r result) {
+			for v, err := range s.Memory.ListVersions(context.WithoutCancel(ctx), prefix) {
+				r.all, r.err = append(r.all, v), err
+			}
+			return r
+		}, lost)
+		if r.err != nil {
+			yield(objectstore.Version{}, r.err)
+			return
+		}
+		for _, v := range r.all {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Do carries out a presigned DELETE.
 func (s Scheduled) Do(req *http.Request) (*http.Response, error) {
-	r := do(req.Context(), s.S, func() (r result) {
-		key := req.URL.Query().Get("key")
-		had := s.Has(key)
-		r.resp, r.err = s.Memory.Do(req.WithContext(context.WithoutCancel(req.Context())))
-		if had && !s.Has(key) && s.Deleted != nil {
-			s.Deleted(key)
-		}
+	r := doAs(req.Context(), s.S, &s.S.deletes, func() (r result) {
+		q := req.URL.Query()
+		s.deletion(q.Get("key"), q.Get("version"), func() {
+			r.resp, r.err = s.Memory.Do(req.WithContext(context.WithoutCancel(req.Context())))
+		})
 		return r
 	}, lost)
 	return r.resp, r.err

@@ -103,6 +103,8 @@ func (d decider) absent(s subject, set func(Action, string, string) Decision) De
 		return set(Miss, Absent, s.verdict.text)
 	case s.entry != nil:
 		return set(Drop, Absent, "no longer in the store")
+	case s.verdict != nil && s.verdict.keeps():
+		return set(Ignore, Locked, "not in the store, and nobody misses it; "+s.verdict.text)
 	}
 	return set(Ignore, Absent, "pruned or never uploaded")
 }

@@ -68,8 +68,6 @@ func (r *run) under(e *index.Entry, all []objectstore.Version) (b below) {
 		switch {
 		// Some stores cut the times of versions off to seconds, and those of markers not.
 		case v.VersionID == e.Version, v.Latest, v.LastModified.Truncate(second).After(examined.LastModified):
-		case v.VersionID == objectstore.NullVersion && !r.caps.PresignExpiry:
-			// Only a DELETE that expires is safe for what can be written over.
 		case len(b.older) == maxBelow:
 			b.more = true
 		default:

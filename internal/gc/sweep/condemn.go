@@ -119,8 +119,9 @@ func (r *run) carryOut(ctx context.Context) error {
 	return errors.Join(r.removeMarkers(ctx), r.removeScans(ctx))
 }
 
-// capable probes what the protocol rests on: conditional writes always, and an
-// expiry that the store enforces wherever a delete could hit another version.
+// capable probes what the protocol rests on: conditional writes, and an expiry that the
+// store enforces. Versions are no substitute: a DELETE that lands late names exactly what
+// was brought back from quarantine meanwhile.
 func (r *run) capable(ctx context.Context) (err error) {
 	if r.caps, err = r.Probe(ctx); err != nil {
 		return fmt.Errorf("probing the store: %w", err)
@@ -128,8 +129,8 @@ func (r *run) capable(ctx context.Context) (err error) {
 	if !r.caps.ConditionalWrites {
 		return stop("StoreIncapable", "the store ignores If-Match or If-None-Match on PUT: garbage collection would not be safe on it")
 	}
-	if len(r.plan.Delete) > 0 && !r.caps.PresignExpiry && !r.caps.Versioned {
-		return stop("StoreIncapable", "the store accepts expired requests: nothing is deleted in a bucket without versions on it")
+	if len(r.plan.Delete) > 0 && !r.caps.PresignExpiry {
+		return stop("StoreIncapable", "the store accepts expired requests: a delete that lands late could hit an object that was brought back")
 	}
 	return nil
 }

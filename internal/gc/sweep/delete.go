@@ -107,7 +107,7 @@ func (r *run) deleteGroup(ctx context.Context, group []index.Entry, fates map[st
 	}
 	urls := make([]string, len(group))
 	for i, e := range group {
-		u, err := r.Presign.PresignDelete(r.prefix.Object(e.OID), e.Version, at, r.Limits.Expiry)
+		u, err := r.Presign.PresignDelete(r.prefix.Object(e.OID), r.examined(e), at, r.Limits.Expiry)
 		if err != nil {
 			return fmt.Errorf("signing a delete: %w", err)
 		}
@@ -138,6 +138,16 @@ func (r *run) deleteGroup(ctx context.Context, group []index.Entry, fates map[st
 	}
 	wg.Wait()
 	return nil
+}
+
+// examined names the version of an entry. One from before the bucket kept versions has
+// no other name, also where versions cannot be listed: a DELETE that names none would
+// only hide the object, for ever.
+func (r *run) examined(e index.Entry) string {
+	if e.Version == "" && r.caps.Versioned {
+		return objectstore.NullVersion
+	}
+	return e.Version
 }
 
 // stillOurs looks at the index: nobody has written it, and the lease is longer

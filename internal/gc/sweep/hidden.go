@@ -58,6 +58,9 @@ func (r *run) findHidden(ctx context.Context) {
 func (r *run) decided(d plan.Decision) {
 	if _, ok := r.hidden.oids[d.OID]; ok {
 		r.hidden.oids[d.OID] = d.Action
+		if d.Reason == plan.Locked {
+			r.hidden.oids[d.OID] = plan.Keep // absent, but not forgotten
+		}
 	}
 	if r.Explain != nil {
 		r.Explain(d)

@@ -49,6 +49,8 @@ type sim struct {
 	quiet map[string]time.Time
 	// locked says since when a path is locked, tipped when a version last was a tip.
 	locked, tipped map[string]time.Time
+	// versions is nil where the bucket keeps none.
+	versions *simVersions
 
 	there, rescued, deleted, uploaded, unasked int
 }
@@ -108,17 +110,29 @@ func newSim(t *testing.T, seed uint64) *sim {
 	s.draw()
 	s.store = Scheduled{Memory: w.store, S: s.sched, Deleted: s.onDelete}
 	w.limits = Limits{AnswerWithin: index.AnswerWithin, Lease: simLease, Expiry: 5 * time.Second, ScanAge: simScanAge, Group: 2}
+	if seed%simVersioned == 0 {
+		s.drawVersions()
+	}
 	return s
 }
 
 // onDelete is the invariant: nothing that a client was told is there, that it has
 // uploaded, that a ref needs, or whose path is locked, is ever deleted.
-func (s *sim) onDelete(key string) {
-	oid, _ := prefix.OIDOf(key)
-	name := gctest.NameOf(oid)
+func (s *sim) onDelete(d gctest.Deletion) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	oid, ok := prefix.OIDOf(d.Key)
+	switch {
+	case !ok:
+		s.onDeleteOwn(d)
+		return
+	case d.Before == "" || d.After != "":
+		s.onDeleteBelow(gctest.NameOf(oid), d)
+		return
+	}
+	name := gctest.NameOf(oid)
 	s.deleted++
+	s.onHidden(name, d)
 	if slices.Contains(s.owed[:], name) {
 		s.t.Errorf("seed %d: lost: %s was deleted, and a client was promised it", s.seed, name)
 	}
@@ -191,6 +205,7 @@ func (s *sim) push(id int, r *replica, path, name string) {
 			s.owed[id], landed = name, true
 			s.uploaded++
 		})
+		s.pushTwice(ctx, name)
 		if s.mu.Lock(); !landed {
 			s.mu.Unlock()
 			return
@@ -293,8 +308,12 @@ func (links) Verify(transfer.Object, time.Duration) (*transfer.Action, error) { 
 // live for longer than a quarantine here: the generation has to keep it from
 // lying, not the time.
 func (r *replica) service() *batch.Service {
+	lifetime := presence.Lifetime
+	if r.versions != nil {
+		lifetime = simMemory
+	}
 	return &batch.Service{Bucket: r.store, Prefix: prefix, Guard: r, Session: links{}, Lookups: r.slots,
-		Memory: &r.memory, Quarantine: presence.Lifetime}
+		Memory: &r.memory, Quarantine: lifetime}
 }
 
 const _ = uint64(presence.Lifetime - 2*simQuarantine)
@@ -324,7 +343,7 @@ func (r *replica) reply(id int, name string, outcomes map[batch.Outcome]int) str
 	}
 	r.there++
 	r.owed[id] = name
-	if !r.world.store.Has(prefix.Object(gctest.OID(name))) {
+	if !r.world.store.Has(prefix.Object(gctest.OID(name))) && !r.hiddenLately(name) {
 		r.t.Errorf("seed %d: lost: a client was told that %s is there, and it is not", r.seed, name)
 	}
 	return "there"
@@ -366,6 +385,10 @@ func (s *sim) once(ctx context.Context, run string) {
 	s.store.Call(ctx, func() { s.world.store.Set(prefix.GCScan(run), live) })
 	o := s.options(run)
 	o.Bucket, o.Do, o.Sleep = s.store, s.store.Do, nil
+	if s.versions != nil {
+		s.runVersioned(ctx, o)
+		return
+	}
 	_, _ = Run(ctx, o)
 }
 
@@ -373,6 +396,9 @@ func (s *sim) once(ctx context.Context, run string) {
 // the policy does not keep may stay for ever.
 func (s *sim) drain() {
 	s.sched.Calm()
+	if s.versions != nil {
+		s.mendStore()
+	}
 	for n := range 4 {
 		time.Sleep(2 * simQuarantine)
 		s.unlockAll() // each time: the store may still carry out what was asked of it before
@@ -386,6 +412,9 @@ func (s *sim) drain() {
 	}
 	if e := s.entries(); e != "" {
 		s.t.Errorf("seed %d: garbage left: the index still has %s", s.seed, e)
+	}
+	if s.versions != nil {
+		s.versionsLeft()
 	}
 }
 
@@ -416,6 +445,9 @@ func (s *sim) play() {
 		for range s.lockers {
 			actors.Go(func() { s.locker(end) })
 		}
+		if s.versions != nil {
+			s.versionActors(&actors, end)
+		}
 		actors.Wait()
 		s.drain()
 	}()
@@ -434,6 +466,7 @@ func (s *sim) play() {
 func TestSchedules(t *testing.T) {
 	schedules, first := envInt("GC_SCHEDULES", 30), envInt("GC_SEED", 1)
 	var there, rescued, deleted, uploaded int
+	var versions versionCounts
 	for seed := first; seed < first+schedules && !t.Failed(); seed++ {
 		if played := seed - first; played > 0 && played%1000 == 0 {
 			t.Logf("progress: %d of %d schedules", played, schedules)
@@ -442,10 +475,12 @@ func TestSchedules(t *testing.T) {
 			s := newSim(t, uint64(seed))
 			s.play()
 			there, rescued, deleted, uploaded = there+s.there, rescued+s.rescued, deleted+s.deleted, uploaded+s.uploaded
+			versions.add(s.versions)
 		})
 	}
 	t.Logf("%d schedules: %d told there, %d of them of condemned objects, %d uploads, %d deletes", schedules, there, rescued, uploaded, deleted)
-	if there == 0 || rescued == 0 || deleted == 0 || uploaded == 0 {
+	t.Logf("%d of them on buckets that keep versions: %+v", versions.Schedules, versions)
+	if there == 0 || rescued == 0 || deleted == 0 || uploaded == 0 || versions.tame() {
 		t.Error("the schedules are too tame to show anything")
 	}
 }

@@ -31,7 +31,9 @@ func (r *run) removeVersions(ctx context.Context) error {
 	v := &r.report.Versions
 	objects := map[string]time.Time{}
 	for oid, wait := range r.forgotten() {
-		objects[r.prefix.Object(oid)] = now.Add(-wait - second)
+		// Before the scan began: a ref of somebody who was told in time that the object
+		// is there has come since, or the scan has seen it.
+		objects[r.prefix.Object(oid)] = r.started.Add(-wait - second)
 	}
 	own := map[string]time.Time{}
 	err = r.outdated(ctx, own, now.Add(-r.Limits.Abandoned-second))
