@@ -2,6 +2,9 @@
 
 GO_TEST_FLAGS ?=
 
+# Of one package: Go's own ten minutes are few for a machine that is busy.
+GO_TEST_TIMEOUT ?= 30m
+
 ##@ Test and show
 
 .PHONY: demo
@@ -10,15 +13,15 @@ demo: ## Show the main job end to end in a real cluster (CLUSTER=existing: in th
 
 .PHONY: test
 test: test-tools ## Unit tests, envtest on a real kube-apiserver, the LFS server on a real S3 store.
-	go test $(GO_TEST_FLAGS) ./...
+	go test -timeout $(GO_TEST_TIMEOUT) $(GO_TEST_FLAGS) ./...
 
 .PHONY: test-minio
 test-minio: test-tools minio ## What meets the store once more, on MinIO instead of versitygw.
-	TEST_STORE=minio go test $(GO_TEST_FLAGS) ./test/assets ./internal/lfsserver/... ./cmd/lfs-server
+	TEST_STORE=minio go test -timeout $(GO_TEST_TIMEOUT) $(GO_TEST_FLAGS) ./test/assets ./internal/lfsserver/... ./cmd/lfs-server
 
 .PHONY: test-clients
 test-clients: test-clients-tools ## Tests with real clients, none of which may be missing: two git-lfs, Node.js libraries, Python, curl.
-	TEST_CLIENTS=required go test $(GO_TEST_FLAGS) -run 'Git|NPM|KohakuHub|Clients' ./internal/lfsserver
+	TEST_CLIENTS=required go test -timeout $(GO_TEST_TIMEOUT) $(GO_TEST_FLAGS) -run 'Git|NPM|KohakuHub|Clients' ./internal/lfsserver
 
 FUZZTIME ?= 10m
 

@@ -122,7 +122,7 @@ func (b brokenReader) Read([]byte) (int, error) {
 // the server: that would end the request that is under way.
 func waitOffset(t *testing.T, s *lfstest.Server, offset int64) {
 	bucket, registers := bucketOf(t, s), s.Config.Storage.Prefix+"meta/streams/"
-	for range 2000 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		for info, err := range bucket.List(t.Context(), registers, "") {
 			if err != nil {
 				t.Error(err)
@@ -137,7 +137,6 @@ func waitOffset(t *testing.T, s *lfstest.Server, offset int64) {
 				}
 			}
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	t.Errorf("no upload has got to %d", offset)
 }

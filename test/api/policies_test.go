@@ -73,7 +73,7 @@ func TestPolicies(t *testing.T) {
 				obj := patched(t, base, change)
 				var err error
 				// Policies come into force some time after they were made.
-				for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+				for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 					if err = c.Create(t.Context(), obj.DeepCopy(), client.DryRunAll); err != nil {
 						break
 					}

@@ -26,7 +26,7 @@ func TestAdoption(t *testing.T) {
 	putObject(t, r.Bucket, "old/"+lie, "what it is")
 	noError(t, r.Apply(t.Context()))
 	waitReady(t, r, readyLimit)
-	_, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, "Adopted", "False", "WrongContent", 90*time.Second)
+	_, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, "Adopted", "False", "WrongContent", 3*time.Minute)
 	noError(t, err)
 	if !stored(t, r, good) || stored(t, r, lie) {
 		t.Errorf("in place: the good object %t, the wrong one %t", stored(t, r, good), stored(t, r, lie))

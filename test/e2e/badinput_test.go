@@ -130,7 +130,7 @@ func wantTrouble(t *testing.T, r *harness.Repository, tc badInput) {
 		kinds = kinds[:1]
 	}
 	for _, kind := range kinds {
-		st, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, kind, "False", tc.reason, 30*time.Second)
+		st, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, kind, "False", tc.reason, 3*time.Minute)
 		noError(t, err)
 		message := st.Condition(kind).Message
 		for _, word := range tc.says {
@@ -139,12 +139,12 @@ func wantTrouble(t *testing.T, r *harness.Repository, tc badInput) {
 			}
 		}
 	}
-	until(t, 10*time.Second, "a Warning event", func() (bool, string) { return len(warnings(t, r)) > 0, "none" })
+	until(t, 2*time.Minute, "a Warning event", func() (bool, string) { return len(warnings(t, r)) > 0, "none" })
 	// Every change makes the operator look again; an event for each look would show here.
 	for _, value := range []string{"1", "2", "3"} {
 		kubectl(t, "-n", r.Namespace, "label", "lfsrepository", r.Name, "--overwrite", "e2e-poke="+value)
 	}
-	_, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, kinds[0], "False", tc.reason, 30*time.Second)
+	_, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, kinds[0], "False", tc.reason, 3*time.Minute)
 	noError(t, err)
 	wantOneWarning(t, r, tc.reason)
 	noRestarts(t, r)

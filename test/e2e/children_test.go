@@ -104,7 +104,7 @@ func TestChildren(t *testing.T) {
 				continue
 			}
 			kubectl(t, "-n", r.Namespace, "delete", what, "--wait=false")
-			until(t, 20*time.Second, what+" comes back", func() (bool, string) {
+			until(t, 2*time.Minute, what+" comes back", func() (bool, string) {
 				now := get[child](t, r.Namespace, what)
 				return now != nil && now.Metadata.UID != before.Metadata.UID, "still missing"
 			})
@@ -115,7 +115,7 @@ func TestChildren(t *testing.T) {
 
 	t.Run("drift is undone", func(t *testing.T) {
 		kubectl(t, "-n", r.Namespace, "patch", "service", "kids-lfs", "--type=merge", "-p", `{"spec":{"selector":{"app.kubernetes.io/component":"stolen"}}}`)
-		until(t, 20*time.Second, "the Service's selector comes back", func() (bool, string) {
+		until(t, 2*time.Minute, "the Service's selector comes back", func() (bool, string) {
 			got := kubectl(t, "-n", r.Namespace, "get", "service", "kids-lfs", "-o", `jsonpath={.spec.selector.app\.kubernetes\.io/component}`)
 			return got == "server", got
 		})

@@ -115,12 +115,12 @@ func TestOperatorRestart(t *testing.T) {
 	}
 
 	kubectl(t, "-n", harness.OperatorNamespace, "scale", "deployment/lfs-operator-manager", "--replicas=0")
-	kubectl(t, "-n", harness.OperatorNamespace, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=lfs-operator", "--timeout=60s")
+	kubectl(t, "-n", harness.OperatorNamespace, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=lfs-operator", "--timeout=180s")
 	pushOne(t, r, w)
 	cloneIsSame(t, r, w)
 
 	kubectl(t, "-n", harness.OperatorNamespace, "scale", "deployment/lfs-operator-manager", "--replicas=1")
-	kubectl(t, "-n", harness.OperatorNamespace, "rollout", "status", "deployment/lfs-operator-manager", "--timeout=60s")
+	kubectl(t, "-n", harness.OperatorNamespace, "rollout", "status", "deployment/lfs-operator-manager", "--timeout=180s")
 	patch(t, r, `{"keepVersions":4}`) // so that Ready below is the new operator's word
 	waitReady(t, r, reloadLimit)
 	if after := client(t, r); after.password != before.password {

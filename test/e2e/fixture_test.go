@@ -21,7 +21,7 @@ import (
 )
 
 // readyLimit is far above what it takes alone; other tests run beside.
-const readyLimit = 90 * time.Second
+const readyLimit = 4 * time.Minute
 
 // reloadLimit holds the kubelet's delay for mounted files (a minute and a half).
 const reloadLimit = 150 * time.Second

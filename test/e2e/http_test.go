@@ -127,7 +127,7 @@ func send(t *testing.T, req *http.Request) *answer {
 // httpClient opens a connection for each request, so that each meets a server
 // that is there now.
 var httpClient = &http.Client{
-	Timeout:   30 * time.Second,
+	Timeout:   2 * time.Minute,
 	Transport: &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: 5 * time.Second},
 }
 

@@ -62,7 +62,7 @@ func TestSuspend(t *testing.T) {
 	pushOne(t, r, w)
 
 	patch(t, r, `{"suspend":true}`)
-	_, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, "Ready", "False", "Suspended", 30*time.Second)
+	_, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, "Ready", "False", "Suspended", 2*time.Minute)
 	noError(t, err)
 	kubectl(t, "-n", r.Namespace, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=server", "--timeout=90s")
 	if s := kubectl(t, "-n", r.Namespace, "get", "cronjob", "nap-lfs-gc", "-o", "jsonpath={.spec.suspend}"); s != "true" {
@@ -106,7 +106,7 @@ func TestDeletion(t *testing.T) {
 				t.Errorf("what lies beside the prefix is harmed: %v", got)
 			}
 			for _, what := range append(children(r.Name), "secret/"+r.Name+"-lfs-access") {
-				until(t, 60*time.Second, what+" is gone", func() (bool, string) { return get[child](t, r.Namespace, what) == nil, "still there" })
+				until(t, 3*time.Minute, what+" is gone", func() (bool, string) { return get[child](t, r.Namespace, what) == nil, "still there" })
 			}
 		})
 	}
@@ -142,7 +142,7 @@ func TestNamespaceDeletion(t *testing.T) {
 			}
 			noError(t, r.Apply(t.Context()))
 			if broken {
-				_, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, "Ready", "False", "CredentialsMissing", 30*time.Second)
+				_, err := env.WaitCondition(t.Context(), r.Namespace, r.Name, "Ready", "False", "CredentialsMissing", 3*time.Minute)
 				noError(t, err)
 			} else {
 				waitReady(t, r, readyLimit)

@@ -111,7 +111,7 @@ func TestAdminStore(t *testing.T) {
 
 	t.Run("limits", func(t *testing.T) {
 		patch(t, a, `{"keepVersions":11}`)
-		_, err := env.WaitCondition(t.Context(), a.Namespace, a.Name, "Ready", "False", "LimitExceeded", time.Minute)
+		_, err := env.WaitCondition(t.Context(), a.Namespace, a.Name, "Ready", "False", "LimitExceeded", 3*time.Minute)
 		noError(t, err)
 		pushOne(t, a, wa) // what ran before keeps running
 		patch(t, a, `{"keepVersions":10}`)
