@@ -28,6 +28,7 @@ const (
 	verdictFile  = "internal/gc/plan/verdict.go"
 	stopFile     = "internal/gc/sweep/stop.go"
 	livesetFile  = "internal/gc/liveset/read.go"
+	belowFile    = "internal/gc/sweep/below.go"
 	hiddenFile   = "internal/gc/sweep/hidden.go"
 	versionsFile = "internal/gc/sweep/versions.go"
 	memoryFile   = "internal/lfsserver/presence/memory.go"
@@ -81,6 +82,9 @@ var mutants = []mutant{
 	{name: "where the bucket keeps versions a DELETE need not expire", edits: []edit{{condemnFile,
 		"!r.caps.PresignExpiry {", "!r.caps.PresignExpiry && !r.caps.Versioned {"}}},
 	{name: "a DELETE names no version", edits: []edit{{deleteFile, "r.examined(e), at,", "\"\", at,"}}},
+	{name: "a DELETE names another version than the one examined", edits: []edit{{deleteFile,
+		"if e.Version == \"\" && r.caps.Versioned {", "if r.caps.Versioned {"}}},
+	{name: "what lies under the examined version stays", edits: []edit{{belowFile, "case v.VersionID == e.Version, v.Latest,", "case true, v.Latest,"}}},
 	{name: "what is older than the versions of a bucket is deleted without naming a version", edits: []edit{{deleteFile,
 		"if e.Version == \"\" && r.caps.Versioned {", "if false {"}}},
 	{name: "what history needs goes when it is hidden for long enough", edits: []edit{{hiddenFile,

@@ -37,7 +37,8 @@ func (s *sim) onDeleteBelow(name string, d gctest.Deletion) {
 // onHidden hears of DELETEs that made an object absent. Where the bucket kept versions
 // when the run began, none is hidden.
 func (s *sim) onHidden(name string, d gctest.Deletion) {
-	if s.versions == nil || d.Left == 0 || d.Version != "" || time.Since(s.versions.since) < simQuiet {
+	if s.versions == nil || d.Left == 0 || d.Version != "" ||
+		s.world.store.Versioning() != gctest.Versioned || time.Since(s.versions.since) < simQuiet {
 		return
 	}
 	s.t.Errorf("seed %d: garbage left: %s was deleted without naming a version, which only hides it", s.seed, name)
