@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -70,7 +71,8 @@ func (w *writer) Delete(ctx context.Context, o client.Object, opts ...client.Del
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	apiServer.once.Do(func() {
-		apiServer.env = &envtest.Environment{BinaryAssetsDirectory: assets.KubeAssets(t)}
+		// Its default is too short for a machine that builds other packages meanwhile.
+		apiServer.env = &envtest.Environment{BinaryAssetsDirectory: assets.KubeAssets(t), ControlPlaneStartTimeout: 2 * time.Minute}
 		apiServer.config, apiServer.err = apiServer.env.Start()
 	})
 	if apiServer.err != nil {
