@@ -238,6 +238,59 @@ func (w *world) endMove(name string) {
 	})
 }
 
+// TestSharedMoveCalledOff: an administrator thinks better of it, before clients are
+// sent to the shared server and while the one before still serves. Nothing was taken
+// down too soon, and nothing is left.
+func TestSharedMoveCalledOff(t *testing.T) {
+	w, store := newStoreWorld(t)
+	w.create("models", inStore(w))
+	repo := w.ready("models")
+	since, server := readySince(t, repo), desired.SharedName(store, 0)
+	own := func() string {
+		at := serverOf(repo)
+		return string(w.deploymentAt(at.Namespace, at.Base+"-lfs").UID)
+	}
+	first := own()
+	isOwn := func() string {
+		got := w.get("models")
+		err := w.exists(w.others[0], named(&appsv1.Deployment{}, server))
+		if to := w.leadsTo(got); to != v1alpha1.ServerOwn || got.Status.Server != nil || !apierrors.IsNotFound(err) {
+			return fmt.Sprintf("clients are sent to %s, %+v, the shared server: %v", to, got.Status.Server, err)
+		}
+		return ""
+	}
+	for _, moved := range []bool{false, true} {
+		what := fmt.Sprintf("clients are sent there: %t;", moved)
+		w.server.mu.Lock()
+		w.server.shared[server], w.server.loads = map[string]string{}, moved // notices nothing, or all
+		w.server.mu.Unlock()
+		w.changeStore(sharing(10))
+		w.eventually(what, func() string {
+			if got := w.get("models").Placement(); moved && got.Name != server || !moved && got.Next != server {
+				return fmt.Sprintf("%+v", got)
+			}
+			return ""
+		})
+		w.changeStore(func(s *v1alpha1.LFSStore) { s.Spec.Server = nil })
+		if moved {
+			w.eventually(what+" and are sent back", func() string {
+				if got := w.leadsTo(repo); got != v1alpha1.ServerOwn {
+					return got
+				}
+				return ""
+			})
+			w.endMove("models")
+		}
+		w.eventually(what+" it has its own server", isOwn)
+		if got := own(); got != first {
+			t.Errorf("%s: its own server was made anew", what)
+		}
+	}
+	if got := readySince(t, w.ready("models")); got != since {
+		t.Errorf("Ready since %s, and was since %s", got, since)
+	}
+}
+
 func readySince(t *testing.T, repo *v1alpha1.LFSRepository) metav1.Time {
 	t.Helper()
 	for _, c := range repo.Status.Conditions {

@@ -37,8 +37,10 @@ type world struct {
 	spy    *spy          // what the operator does
 	events *recorder
 	server *fakeServer
-	r      *LFSRepositoryReconciler
-	stop   func()
+	// targets says whom the operator asks how servers are.
+	targets func(*v1alpha1.LFSRepository, []corev1.Pod) []poll.Target
+	r       *LFSRepositoryReconciler
+	stop    func()
 	// stageLasts of the operator that is started next.
 	stageLasts time.Duration
 }
@@ -79,6 +81,7 @@ func newWorldAs(t *testing.T, user string, others ...string) *world {
 		w.bindNamespaced()
 	}
 	w.server = newFakeServer(w)
+	w.targets = w.server.targets
 	startKubelet(w)
 	w.start()
 	return w
@@ -116,7 +119,7 @@ func (w *world) startWithKey(secret string) {
 		Master:      master,
 		Install:     desired.Install{Image: "lfs-operator:test", OperatorNamespace: "lfs-operator-system", ClusterDomain: "cluster.local"},
 		Concurrency: 2,
-		Targets:     w.server.targets,
+		Targets:     w.targets,
 		Namespaces:  w.namespaces(),
 	})
 	if err != nil {

@@ -148,18 +148,19 @@ func TestSharedComeAndGo(t *testing.T) {
 	t.Parallel()
 	s := lfstest.StartShared(t, assets.SharedStore(t), func(o *lfsserver.Options) { o.DrainTimeout = 2 * time.Minute })
 	stays, goes := s.Add("team-a", "models"), s.Add("team-b", "models", func(c *serverconfig.Config) { c.Transfer = serverconfig.TransferProxy })
-	o := lfstest.ObjectOf(strings.Repeat("slow ", 1000))
+	half := strings.Repeat("slow ", 100_000) // longer than what is buffered on the way
+	o := lfstest.ObjectOf(half + half)
 	up := goes.Batch("upload", o)[0].Actions
 	r, w := io.Pipe()
 	done := make(chan int, 1)
 	go func() { done <- goes.Put(up["upload"], r, o.Size) }()
-	if _, err := w.Write([]byte("slow ")); err != nil {
+	if _, err := io.WriteString(w, half); err != nil {
 		t.Fatal(err)
 	}
 	goes.Leave()
 	s.Eventually("it begins to leave", func() (bool, string) { return strings.Contains(s.Log.String(), "repository leaves"), "" })
 	stays.Upload("while another leaves")
-	if _, err := w.Write([]byte(strings.Repeat("slow ", 999))); err != nil {
+	if _, err := io.WriteString(w, half); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
