@@ -59,6 +59,8 @@ func TestPace(t *testing.T) {
 				for begin := time.Now(); time.Since(begin) < span; time.Sleep(100 * time.Millisecond) {
 					c.Changed()
 				}
+				cancel()
+				running.Wait() // it may be in the middle of a count
 				if b.spent > span/20+takes {
 					t.Errorf("%v of %v spent listing", b.spent, span)
 				}
@@ -68,8 +70,6 @@ func TestPace(t *testing.T) {
 				if u := c.Last(); u == nil || u.Objects != 1 || u.Bytes != 7 {
 					t.Errorf("counted %+v", u)
 				}
-				cancel()
-				running.Wait() // it may be in the middle of a count
 			})
 		})
 	}
@@ -86,9 +86,11 @@ func TestAgain(t *testing.T) {
 		running.Go(func() { c.Run(ctx) })
 		c.Changed()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		b.err = errors.New("away")
 		c.Changed()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if b.lists < 3 || c.Last() == nil {
 			t.Errorf("%d counts, last %+v", b.lists, c.Last())
 		}
