@@ -141,6 +141,9 @@ func (r *LFSRepositoryReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	} else if err != nil {
 		return ctrl.Result{}, errors.Join(err, transient(end))
 	}
+	if p.repo.DeletionTimestamp == nil && !p.expecting(p.repo) {
+		r.Poller.Calm(p.key())
+	}
 	r.send(p)
 	if err := transient(end); err != nil {
 		return ctrl.Result{}, err

@@ -12,10 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
 )
 
 // children are all objects of a repository called "models".
-func children() map[string]client.Object {
+func children(repo *v1alpha1.LFSRepository) map[string]client.Object {
 	return map[string]client.Object{
 		"configmap":           named(&corev1.ConfigMap{}, "models-lfs"),
 		"serviceaccount":      named(&corev1.ServiceAccount{}, "models-lfs"),
@@ -26,7 +27,7 @@ func children() map[string]client.Object {
 		"cronjob":             named(&batchv1.CronJob{}, "models-lfs-gc"),
 		"access secret":       named(&corev1.Secret{}, "models-lfs-access"),
 		"keys secret":         named(&corev1.Secret{}, "models-lfs-keys"),
-		"scan secret":         named(&corev1.Secret{}, "models-lfs-scan"),
+		"scan secret":         named(&corev1.Secret{}, desired.ScanSecretName(repo)),
 	}
 }
 
@@ -40,7 +41,7 @@ func TestCreateBringsUpEverything(t *testing.T) {
 	w.create("models")
 	repo := w.ready("models")
 
-	for what, o := range children() {
+	for what, o := range children(repo) {
 		if err := w.c.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: o.GetName()}, o); err != nil {
 			t.Errorf("%s: %v", what, err)
 			continue

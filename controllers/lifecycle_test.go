@@ -288,7 +288,7 @@ func TestNameMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.gone("models")
-	for _, o := range children() { // as the cluster's garbage collection would
+	for _, o := range children(first) { // as the cluster's garbage collection would
 		if err := w.c.Delete(t.Context(), place(o, w.ns, o.GetName()), client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
 			t.Fatal(err)
 		}

@@ -59,7 +59,7 @@ func TestForeignObject(t *testing.T) {
 				t.Error("not Stalled")
 			}
 			w.settled()
-			for what, o := range children() {
+			for what, o := range children(repo) {
 				if o.GetName() == foreign.GetName() && strings.Contains(tc.names, kindOf(o)) {
 					continue
 				}
@@ -111,7 +111,7 @@ func kindOf(o client.Object) string {
 func TestDriftIsUndone(t *testing.T) {
 	w := newWorld(t)
 	w.create("models")
-	w.ready("models")
+	repo := w.ready("models")
 
 	t.Run("spec", func(t *testing.T) {
 		d := &appsv1.Deployment{}
@@ -160,7 +160,7 @@ func TestDriftIsUndone(t *testing.T) {
 		})
 	})
 	t.Run("deletion", func(t *testing.T) {
-		for what, o := range children() {
+		for what, o := range children(repo) {
 			if _, secret := o.(*corev1.Secret); secret {
 				continue // cannot be seen
 			}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
 	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 	"github.com/lfs-operator/lfs-operator/internal/serverstatus"
 )
@@ -37,8 +38,7 @@ func accepts(c *serverconfig.Config, token string, at time.Time) bool {
 func TestRestartKeepsSecrets(t *testing.T) {
 	w := newWorld(t)
 	w.create("models")
-	w.ready("models")
-	names := []string{"models-lfs-access", "models-lfs-keys", "models-lfs-scan"}
+	names := []string{"models-lfs-access", "models-lfs-keys", desired.ScanSecretName(w.ready("models"))}
 	before := map[string]*corev1.Secret{}
 	for _, n := range names {
 		before[n] = w.secret(n)
@@ -198,8 +198,7 @@ func TestMissingKeysAreMadeAgain(t *testing.T) {
 func TestAnotherMasterKey(t *testing.T) {
 	w := newWorld(t)
 	w.create("models")
-	w.ready("models")
-	names := []string{"models-lfs-access", "models-lfs-keys", "models-lfs-scan"}
+	names := []string{"models-lfs-access", "models-lfs-keys", desired.ScanSecretName(w.ready("models"))}
 	before := map[string]*corev1.Secret{}
 	for _, n := range names {
 		before[n] = w.secret(n)

@@ -274,8 +274,8 @@ func TestSharedMoveCalledOff(t *testing.T) {
 		w.changeStore(func(s *v1alpha1.LFSStore) { s.Spec.Server = nil })
 		if moved {
 			w.eventually(what+" and are sent back", func() string {
-				if got := w.leadsTo(repo); got != v1alpha1.ServerOwn {
-					return got
+				if to, at := w.leadsTo(repo), w.get("models").Placement(); to != v1alpha1.ServerOwn || at.Previous != server {
+					return fmt.Sprintf("to %s, %+v", to, at)
 				}
 				return ""
 			})

@@ -26,8 +26,9 @@ import (
 // cannot see whether one is there, or whose it is. So status records each one
 // before it is made:
 //
-//	no record              a dry-run create tells whether the name is free;
-//	                       then the intent is recorded (no UID yet), and status written
+//	no record              a dry-run create tells whether the name is free, where it
+//	                       could be another's; then the intent is recorded (no UID
+//	                       yet), and status written
 //	record without a UID   create; "already exists" is our own doing before a crash
 //	record with a UID      ours; a create at long intervals makes a Secret again
 //	                       that somebody deleted
@@ -86,10 +87,9 @@ func elsewhere(p *pass, s desired.Secret) string {
 }
 
 // nameIsFree asks by a dry run whether a Secret could be created. One that is
-// there without a record of ours belongs to somebody else. Names apart from the
-// tenant are made from the UID, so nobody else has one.
+// there without a record of ours belongs to somebody else.
 func (r *LFSRepositoryReconciler) nameIsFree(ctx context.Context, p *pass, s desired.Secret) (bool, error) {
-	if elsewhere(p, s) != "" {
+	if s.Unique {
 		return true, nil
 	}
 	err := r.Create(ctx, s.Object.DeepCopy(), client.DryRunAll, client.FieldOwner(apply.FieldManager))

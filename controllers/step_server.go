@@ -54,7 +54,7 @@ func (r *LFSRepositoryReconciler) poll(_ context.Context, p *pass) error {
 	pods, next := p.serverPods(), p.podsOf(at.Next)
 	wish := poll.Wish{
 		Token: p.in.Credentials.StatusToken,
-		Fast:  (!conditionTrue(p.live, v1alpha1.ConditionReady) || at.Next != "") && !p.repo.Spec.Suspend,
+		Fast:  p.expecting(p.live),
 		Epoch: p.epoch(append(next, pods...)),
 	}
 	var serving, coming []poll.Target
@@ -75,6 +75,11 @@ func (r *LFSRepositoryReconciler) poll(_ context.Context, p *pass) error {
 	p.report()
 	r.reportAdoption(p)
 	return nil
+}
+
+// expecting is true while servers are to come up, or to take over.
+func (p *pass) expecting(repo *v1alpha1.LFSRepository) bool {
+	return !repo.Spec.Suspend && (!conditionTrue(repo, v1alpha1.ConditionReady) || p.repo.Placement().Next != "")
 }
 
 // targets are the pods of a server that can be asked.

@@ -82,8 +82,8 @@ func apart(base string) map[string]client.Object {
 	}
 }
 
-func beside() map[string]client.Object {
-	all := children()
+func beside(repo *v1alpha1.LFSRepository) map[string]client.Object {
+	all := children(repo)
 	for _, elsewhere := range []string{"deployment", "poddisruptionbudget", "keys secret"} {
 		delete(all, elsewhere)
 	}
@@ -111,7 +111,7 @@ func TestPlacement(t *testing.T) {
 			t.Errorf("%s has owners %v, labels %v", what, o.GetOwnerReferences(), o.GetLabels())
 		}
 	}
-	for what, o := range beside() {
+	for what, o := range beside(repo) {
 		if err := w.exists(w.ns, o); err != nil {
 			t.Errorf("%s beside the tenant: %v", what, err)
 		} else if !metav1.IsControlledBy(o, repo) {
@@ -119,7 +119,7 @@ func TestPlacement(t *testing.T) {
 		}
 	}
 	for _, what := range []string{"deployment", "keys secret"} {
-		if err := w.exists(w.ns, children()[what]); !apierrors.IsNotFound(err) {
+		if err := w.exists(w.ns, children(repo)[what]); !apierrors.IsNotFound(err) {
 			t.Errorf("%s stands beside the tenant (%v)", what, err)
 		}
 	}

@@ -27,24 +27,25 @@ type LFSRepositoryStatus struct {
 	URL string `json:"url,omitempty"`
 	// endpoints are all the URLs by which clients reach the server.
 	// +optional
-	// +listType=map
-	// +listMapKey=url
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Endpoints []EndpointStatus `json:"endpoints,omitempty"`
 	// location of the data, pinned when it was first resolved.
 	// +optional
+	// +structType=atomic
 	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="is pinned: where the data lies does not change"
 	Location *Location `json:"location,omitempty"`
 	// server says which server serves the repository. Absent: one of its own.
 	// +optional
+	// +structType=atomic
 	Server *ServerPlacement `json:"server,omitempty"`
 	// policy that applies, each value with its source.
 	// +optional
+	// +structType=atomic
 	Policy *EffectivePolicy `json:"policy,omitempty"`
 	// secrets that the operator made for people and machines.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Secrets []SecretStatus `json:"secrets,omitempty"`
 	// lastHandledRotation is the value of the rotate-tokens annotation that was
@@ -55,12 +56,15 @@ type LFSRepositoryStatus struct {
 	LastHandledRotation string `json:"lastHandledRotation,omitempty"`
 	// usage of the store, as the server last counted it.
 	// +optional
+	// +structType=atomic
 	Usage *Usage `json:"usage,omitempty"`
 	// gc is the outcome of the last garbage collection.
 	// +optional
+	// +structType=atomic
 	GC *GCStatus `json:"gc,omitempty"`
 	// adoption is how far the last adoption has come.
 	// +optional
+	// +structType=atomic
 	Adoption *AdoptionStatus `json:"adoption,omitempty"`
 }
 

@@ -34,7 +34,8 @@ type Schedule struct {
 	// Slow is the time between two polls of a server that is Ready, give or take
 	// a fifth.
 	Slow time.Duration
-	// Eager is how long polls stay fast after something happened.
+	// Eager is how long after something happened news of it is looked for: at first
+	// after Fast, then each time after twice as long as it has been already.
 	Eager time.Duration
 }
 
@@ -50,6 +51,9 @@ var DefaultSchedule = Schedule{
 const (
 	// timeout of one request.
 	timeout = 3 * time.Second
+	// bufferSize of a connection that carries one short request: by default two of
+	// 4 KiB each would be made for every one.
+	bufferSize = 1 << 10
 	// concurrency of requests.
 	concurrency = 128
 )
@@ -106,7 +110,7 @@ type entry struct {
 	running   bool
 	again     bool
 	fastSince time.Time
-	eagerTill time.Time
+	happened  time.Time
 }
 
 // New makes a Poller that calls changed whenever an answer differs from the one
@@ -121,6 +125,8 @@ func New(changed func(types.NamespacedName)) *Poller {
 			Timeout: timeout,
 			Transport: &http.Transport{
 				DisableKeepAlives: true,
+				ReadBufferSize:    bufferSize,
+				WriteBufferSize:   bufferSize,
 				DialContext:       (&net.Dialer{Timeout: timeout}).DialContext,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -164,13 +170,22 @@ func (p *Poller) Want(key types.NamespacedName, wish Wish) {
 	e.wish = wish
 	switch {
 	case news:
-		e.eagerTill = now.Add(p.Schedule.Eager)
-		e.fastSince = now
+		e.happened, e.fastSince = now, now
 		// Whoever did not answer before may have been starting.
 		e.answers = slices.DeleteFunc(keep(e.answers, wish.Targets), func(a Answer) bool { return a.Status == nil })
 		p.soon(e, 0)
 	case faster:
 		p.soon(e, p.Schedule.Fast)
+	}
+}
+
+// Calm says that what was expected of a repository has happened. The next wish
+// comes with the next event, which may be hours away.
+func (p *Poller) Calm(key types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e := p.entries[key]; e != nil {
+		e.wish.Fast = false
 	}
 }
 
@@ -249,8 +264,10 @@ func (s Schedule) next(e *entry, now time.Time) time.Duration {
 	switch {
 	case len(e.wish.Targets) == 0:
 		return time.Hour
-	case now.Before(e.eagerTill), missing(e.answers):
+	case missing(e.answers):
 		return s.Fast
+	case !e.wish.Fast && now.Sub(e.happened) < s.Eager:
+		return max(s.Fast, min(2*now.Sub(e.happened), s.Slow))
 	case !e.wish.Fast:
 		return jitter(s.Slow)
 	case now.Sub(e.fastSince) < s.FastFor:

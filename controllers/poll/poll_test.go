@@ -131,6 +131,23 @@ func TestOneMissIsNoNews(t *testing.T) {
 	}
 }
 
+// TestCalm: what was expected has happened, and no further wish says so.
+func TestCalm(t *testing.T) {
+	s := newServer(t)
+	p, news := newPoller(t)
+	p.Schedule.Slow, p.Schedule.Eager = time.Hour, 0
+	p.Want(key, Wish{Targets: []Target{{"pod", s.URL}}, Token: "right", Fast: true})
+	eventually(t, "no first answer", func() bool { return news() == 1 })
+	before := s.count()
+	eventually(t, "not polled fast", func() bool { return s.count() > before+3 })
+	p.Calm(key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if next := p.Schedule.next(p.entries[key], time.Now()); next < 30*time.Minute {
+		t.Errorf("polled again after %s", next)
+	}
+}
+
 // TestForgottenIsNotPolled: a repository that is gone costs nothing.
 func TestForgottenIsNotPolled(t *testing.T) {
 	s := newServer(t)
@@ -180,7 +197,9 @@ func TestNext(t *testing.T) {
 		min, max time.Duration
 	}{
 		"nobody to ask":     {entry{}, time.Hour, time.Hour},
-		"just happened":     {entry{wish: Wish{Targets: targets}, eagerTill: now.Add(time.Second)}, time.Second, time.Second},
+		"just happened":     {entry{wish: Wish{Targets: targets}, happened: now}, time.Second, time.Second},
+		"happened lately":   {entry{wish: Wish{Targets: targets}, happened: now.Add(-3 * time.Second)}, 6 * time.Second, 6 * time.Second},
+		"broken just now":   {entry{wish: Wish{Targets: targets, Fast: true}, happened: now.Add(-5 * time.Second), fastSince: now.Add(-5 * time.Second)}, time.Second, time.Second},
 		"well":              {entry{wish: Wish{Targets: targets}}, 12 * time.Second, 18 * time.Second},
 		"new":               {entry{wish: Wish{Targets: targets, Fast: true}, fastSince: now.Add(-time.Minute)}, time.Second, time.Second},
 		"broken for long":   {entry{wish: Wish{Targets: targets, Fast: true}, fastSince: now.Add(-10 * time.Minute)}, 5 * time.Second, 5 * time.Second},

@@ -1,9 +1,11 @@
 package apply
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -69,19 +71,12 @@ func refOf(config runtime.ApplyConfiguration) (Ref, error) {
 // looking first would leave a moment in which somebody else makes it, and be one more
 // request.
 func (w wanted) ofNoVersion() ([]byte, error) {
-	var top, metadata map[string]json.RawMessage
-	if err := json.Unmarshal(w.json, &top); err != nil {
-		return nil, err
+	// Apply configurations begin with kind, apiVersion and metadata, and set no version.
+	before, after, ok := bytes.Cut(w.json, []byte(`,"metadata":{`))
+	if !ok || bytes.ContainsAny(before[1:], "{}") {
+		return nil, fmt.Errorf("%s does not begin with kind, apiVersion and metadata", w.ref)
 	}
-	if err := json.Unmarshal(top["metadata"], &metadata); err != nil {
-		return nil, err
-	}
-	metadata["resourceVersion"] = json.RawMessage(`"1"`)
-	var err error
-	if top["metadata"], err = json.Marshal(metadata); err != nil {
-		return nil, err
-	}
-	return json.Marshal(top)
+	return slices.Concat(before, []byte(`,"metadata":{"resourceVersion":"1",`), after), nil
 }
 
 // unstructured returns a fresh object each time: Apply writes the server's

@@ -400,7 +400,7 @@ func TestRevisionFollowsContent(t *testing.T) {
 			r.Spec.Exposure = &v1alpha1.Exposure{Endpoints: []v1alpha1.Endpoint{{Host: "new.example.com"}}}
 		}, []string{"models-lfs-access"}},
 		"another key":        {func(_ *v1alpha1.LFSRepository, in *Inputs) { in.Credentials.SigningKeys[0].Key = []byte("new") }, []string{"models-lfs-keys"}},
-		"another scan token": {func(_ *v1alpha1.LFSRepository, in *Inputs) { in.Credentials.ScanToken = "new" }, []string{"models-lfs-scan"}},
+		"another scan token": {func(_ *v1alpha1.LFSRepository, in *Inputs) { in.Credentials.ScanToken = "new" }, []string{ScanSecretName(repository())}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
@@ -426,7 +426,7 @@ func TestNamesFit(t *testing.T) {
 	store := &v1alpha1.LFSStore{ObjectMeta: metav1.ObjectMeta{Name: strings.Repeat("s3.", 21), UID: "1"}}
 	for _, name := range []string{
 		ProbeJobName(store), IssuerName(store) + "-5d4f8c7b9d-x2x4z", SharedName(store, 999) + "-5d4f8c7b9d-x2x4z", ServerName(longest), GCName(longest), GCJobName(longest, "x"), CheckJobName(longest, "x"),
-		PurgeJobName(longest), SweepJobName(longest, "x"), AccessSecretName(longest), KeysSecretName(longest), ScanSecretName(longest),
+		PurgeJobName(longest), SweepJobName(longest, "x"), AccessSecretName(longest), KeysSecretName(longest), ScanSecretName(&v1alpha1.LFSRepository{ObjectMeta: metav1.ObjectMeta{Name: longest}}),
 	} {
 		if len(name) > 63 {
 			t.Errorf("%s has %d characters", name, len(name))

@@ -49,8 +49,11 @@ func TokenSecretName(repository, token string) string {
 // KeysSecretName names the Secret with the server's signing keys.
 func KeysSecretName(repository string) string { return repository + "-lfs-keys" }
 
-// ScanSecretName names the Secret with the token that scans report with.
-func ScanSecretName(repository string) string { return repository + "-lfs-scan" }
+// ScanSecretName names the Secret with the token that scans report with. Nobody else
+// has one of that name.
+func ScanSecretName(repo *v1alpha1.LFSRepository) string {
+	return repo.Name + "-lfs-scan-" + shortHash(string(repo.UID))
+}
 
 // Kubernetes' own labels, and the values that are used for them.
 const (

@@ -23,6 +23,9 @@ type Secret struct {
 	// TokenGeneration of the token in it, or of the newest key; 0 where there is
 	// none.
 	TokenGeneration int64
+	// Unique: nobody else has a Secret of this name, which is made from the
+	// repository's UID.
+	Unique bool
 }
 
 // Name of the Secret.
@@ -80,7 +83,10 @@ func keysSecret(in Inputs) Secret {
 		s.Data[key.ID] = key.Key
 		newest = max(newest, key.Generation)
 	}
-	return Secret{Object: s, Revision: KeysRevision(in.Credentials.SigningKeys), TokenGeneration: newest}
+	return Secret{
+		Object: s, Revision: KeysRevision(in.Credentials.SigningKeys), TokenGeneration: newest,
+		Unique: at.Namespace != in.Repository.Namespace,
+	}
 }
 
 // KeysRevision names the content of the Secret with these keys; which of them
@@ -97,8 +103,9 @@ func KeysRevision(keys []SigningKey) string {
 func scanSecret(in Inputs) Secret {
 	token := in.Credentials.ScanToken
 	return Secret{
-		Object:   secret(in, in.Tenant(), ScanSecretName(in.Repository.Name), ComponentGC, map[string]string{"token": token}),
+		Object:   secret(in, in.Tenant(), ScanSecretName(in.Repository), ComponentGC, map[string]string{"token": token}),
 		Revision: hashOf([]string{secretFormat, serverconfig.TokenHash(token)}),
+		Unique:   true,
 	}
 }
 

@@ -113,7 +113,7 @@ func apiServerMount() mount {
 // scanMounts are what a scan needs: the token that it reports with, and one
 // Secret per history entry. The store's credentials are not among them.
 func scanMounts(in Inputs) []mount {
-	mounts := []mount{secretMount("scan-token", path.Dir(serverconfig.ScanTokenFile), ScanSecretName(in.Repository.Name))}
+	mounts := []mount{secretMount("scan-token", path.Dir(serverconfig.ScanTokenFile), ScanSecretName(in.Repository))}
 	for _, entry := range in.Repository.Spec.History {
 		if entry.SecretRef == nil {
 			continue

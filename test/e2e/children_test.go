@@ -7,6 +7,11 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lfs-operator/lfs-operator/api/v1alpha1"
+	"github.com/lfs-operator/lfs-operator/internal/desired"
 	"github.com/lfs-operator/lfs-operator/test/harness"
 )
 
@@ -39,7 +44,10 @@ func TestChildren(t *testing.T) {
 	uid := kubectl(t, "-n", r.Namespace, "get", "lfsrepository", r.Name, "-o", "jsonpath={.metadata.uid}")
 
 	t.Run("exist, owned and labelled", func(t *testing.T) {
-		secrets := []string{"secret/kids-lfs-access", "secret/kids-lfs-token-ci", "secret/kids-lfs-keys", "secret/kids-lfs-scan"}
+		secrets := []string{
+			"secret/kids-lfs-access", "secret/kids-lfs-token-ci", "secret/kids-lfs-keys",
+			"secret/" + desired.ScanSecretName(&v1alpha1.LFSRepository{ObjectMeta: metav1.ObjectMeta{Name: r.Name, UID: types.UID(uid)}}),
+		}
 		for _, what := range append(children(r.Name), secrets...) {
 			c := get[child](t, r.Namespace, what)
 			if c == nil {

@@ -607,6 +607,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: adoption
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.AdoptionStatus
+        elementRelationship: atomic
     - name: conditions
       type:
         list:
@@ -620,41 +621,42 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.EndpointStatus
-          elementRelationship: associative
-          keys:
-          - url
+          elementRelationship: atomic
     - name: gc
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.GCStatus
+        elementRelationship: atomic
     - name: lastHandledRotation
       type:
         scalar: string
     - name: location
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Location
+        elementRelationship: atomic
     - name: observedGeneration
       type:
         scalar: numeric
     - name: policy
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.EffectivePolicy
+        elementRelationship: atomic
     - name: secrets
       type:
         list:
           elementType:
             namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.SecretStatus
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: server
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.ServerPlacement
+        elementRelationship: atomic
     - name: url
       type:
         scalar: string
     - name: usage
       type:
         namedType: com.github.lfs-operator.lfs-operator.api.v1alpha1.Usage
+        elementRelationship: atomic
 - name: com.github.lfs-operator.lfs-operator.api.v1alpha1.LFSStore
   map:
     fields:
