@@ -44,7 +44,7 @@ var DefaultSchedule = Schedule{
 	Fast:    time.Second,
 	FastFor: 2 * time.Minute,
 	Patient: 10 * time.Second,
-	Slow:    15 * time.Second,
+	Slow:    30 * time.Second,
 	Eager:   15 * time.Second,
 }
 

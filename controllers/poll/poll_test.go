@@ -200,7 +200,7 @@ func TestNext(t *testing.T) {
 		"just happened":     {entry{wish: Wish{Targets: targets}, happened: now}, time.Second, time.Second},
 		"happened lately":   {entry{wish: Wish{Targets: targets}, happened: now.Add(-3 * time.Second)}, 6 * time.Second, 6 * time.Second},
 		"broken just now":   {entry{wish: Wish{Targets: targets, Fast: true}, happened: now.Add(-5 * time.Second), fastSince: now.Add(-5 * time.Second)}, time.Second, time.Second},
-		"well":              {entry{wish: Wish{Targets: targets}}, 12 * time.Second, 18 * time.Second},
+		"well":              {entry{wish: Wish{Targets: targets}}, 24 * time.Second, 36 * time.Second},
 		"new":               {entry{wish: Wish{Targets: targets, Fast: true}, fastSince: now.Add(-time.Minute)}, time.Second, time.Second},
 		"broken for long":   {entry{wish: Wish{Targets: targets, Fast: true}, fastSince: now.Add(-10 * time.Minute)}, 5 * time.Second, 5 * time.Second},
 		"broken for longer": {entry{wish: Wish{Targets: targets, Fast: true}, fastSince: now.Add(-time.Hour)}, 10 * time.Second, 10 * time.Second},

@@ -186,7 +186,7 @@ type SigningKey struct {
 }
 
 // Marshal renders a configuration; the same value gives the same bytes.
-func Marshal(c *Config) ([]byte, error) { return yaml.Marshal(c) }
+func Marshal(c *Config) ([]byte, error) { return render(c) }
 
 // Parse reads a configuration strictly: an unknown field is an error, because
 // it would be a policy that silently does not apply.

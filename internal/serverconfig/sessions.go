@@ -55,7 +55,7 @@ type Issuer struct {
 }
 
 // MarshalIssuer renders it; the same value gives the same bytes.
-func MarshalIssuer(c *Issuer) ([]byte, error) { return yaml.Marshal(c) }
+func MarshalIssuer(c *Issuer) ([]byte, error) { return render(c) }
 
 // ParseIssuer reads it strictly.
 func ParseIssuer(b []byte) (*Issuer, error) {
