@@ -1,10 +1,12 @@
 package harness
 
 import (
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -35,11 +37,16 @@ func (e *Env) NewDoor() (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(e.Host, "0"))
-	if err != nil {
-		return nil, err
+	for range 100 {
+		// Below the ports that the kernel gives to whoever asks for any: it is to be
+		// had again when the door opens.
+		addr := net.JoinHostPort(e.Host, strconv.Itoa(20_000+rand.IntN(10_000)))
+		l, failed := net.Listen("tcp", addr)
+		if err = failed; err == nil {
+			return &Door{Addr: addr, target: target}, l.Close()
+		}
 	}
-	return &Door{Addr: l.Addr().String(), target: target}, l.Close()
+	return nil, err
 }
 
 // URL of the store behind the door.
