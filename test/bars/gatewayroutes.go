@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/lfs-operator/lfs-operator/test/harness"
 )
 
 // misrouted counts the paths of repositories that lead elsewhere, and other paths
@@ -28,6 +30,9 @@ func (s *gatewayStage) misrouted(ctx context.Context, behind []*gatewayRepositor
 		}
 		password, err := s.env.SecretKey(ctx, r.repo.Namespace, r.repo.Name+"-lfs-access", "password")
 		if err != nil {
+			return err
+		}
+		if err := knowsPods(ctx, client, r.path()+".git", user, password); err != nil {
 			return err
 		}
 		// A server answers for its own repository, and knows no token but its own.
@@ -60,6 +65,15 @@ func (s *gatewayStage) misrouted(ctx context.Context, behind []*gatewayRepositor
 	}
 	bar("gateway-misrouted", wrong)
 	return nil
+}
+
+// knowsPods waits for the gateway to hear of the pods behind a route: until then it
+// answers that there is nobody.
+func knowsPods(ctx context.Context, client *http.Client, path, user, password string) error {
+	return harness.Until(ctx, time.Minute, "the gateway knows the pods of "+path, func(ctx context.Context) (bool, string) {
+		status, _, err := askBatch(ctx, client, path, user, password)
+		return err == nil && status != http.StatusServiceUnavailable, fmt.Sprint(status, err)
+	})
 }
 
 // client trusts the listener's certificate.
