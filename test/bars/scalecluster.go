@@ -74,7 +74,8 @@ func (r *rig) newScaleCluster(ctx context.Context, n int) (*scaleCluster, error)
 	}
 	c.env.ControlPlane.GetAPIServer().Configure().
 		Set("service-cluster-ip-range", "10.0.0.0/16"). // every repository has a Service
-		Append("audit-policy-file", policy).Append("audit-log-path", c.auditLog)
+		Append("audit-policy-file", policy).Append("audit-log-path", c.auditLog).
+		Append("audit-log-maxsize", "10000") // MB: what is rotated away is not counted
 	if c.config, err = c.env.Start(); err != nil {
 		return nil, err
 	}
