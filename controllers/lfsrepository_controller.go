@@ -141,7 +141,7 @@ func (r *LFSRepositoryReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	} else if err != nil {
 		return ctrl.Result{}, errors.Join(err, transient(end))
 	}
-	if p.repo.DeletionTimestamp == nil && !p.expecting(p.repo) {
+	if !p.expecting(p.repo) {
 		r.Poller.Calm(p.key())
 	}
 	r.send(p)
