@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/lfs-operator/lfs-operator/internal/serverconfig"
 )
 
 // version is stamped by -ldflags "-X main.version=…".
@@ -47,19 +49,41 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	err := dispatch(ctx, os.Args[1:], os.Stdout)
 	stop()
+	if code := exitCode(err); code != 0 {
+		fmt.Fprintln(os.Stderr, "lfs-server:", err)
+		leaveWords(serverconfig.TerminationMessageFile, err)
+		os.Exit(code)
+	}
+}
+
+// exitCode is 1 for errors that know no better.
+func exitCode(err error) int {
 	var usage usageError
 	var coded interface{ ExitCode() int }
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
 	case errors.As(err, &usage):
-		fmt.Fprintln(os.Stderr, "lfs-server:", err)
-		os.Exit(2)
+		return 2
 	case errors.As(err, &coded):
-		fmt.Fprintln(os.Stderr, "lfs-server:", err)
-		os.Exit(coded.ExitCode())
+		return coded.ExitCode()
 	default:
-		fmt.Fprintln(os.Stderr, "lfs-server:", err)
-		os.Exit(1)
+		return 1
+	}
+}
+
+// leaveWords writes why the program ends into file, for the operator to pass on.
+// The end of the log, which the kubelet takes of containers that leave nothing,
+// may lack the last lines at the time it is read. Outside of a pod there is no such
+// file, and none is made.
+func leaveWords(file string, err error) {
+	f, missing := os.OpenFile(file, os.O_WRONLY|os.O_TRUNC, 0)
+	if missing != nil {
+		return
+	}
+	fmt.Fprintln(f, "lfs-server:", err)
+	if err := f.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "lfs-server: writing the termination message:", err)
 	}
 }
 

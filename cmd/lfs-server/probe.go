@@ -33,7 +33,7 @@ func probeStore(ctx context.Context, args []string, stdout io.Writer) error {
 	var out string
 	fs := flag.NewFlagSet("lfs-server probe", flag.ContinueOnError)
 	o.registerSecrets(fs)
-	fs.StringVar(&out, "answer-file", serverconfig.ProbeAnswerFile, "`file` to write the answer to")
+	fs.StringVar(&out, "answer-file", serverconfig.TerminationMessageFile, "`file` to write the answer to")
 	if err := parse(fs, args); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ const EnvProbeConfig = "LFS_PROBE_CONFIG"
 // EnvSessionsConfig is the environment variable that holds an Issuer.
 const EnvSessionsConfig = "LFS_SESSIONS_CONFIG"
 
-// ProbeAnswerFile is where a probe writes its serverstatus.Store: the kubelet
-// puts what stands there into the pod's status.
-const ProbeAnswerFile = "/dev/termination-log"
+// TerminationMessageFile is where a program that fails says why, and where a probe
+// writes its serverstatus.Store: the kubelet puts what stands there into the pod's
+// status (terminationMessagePath of the core/v1 Container).
+const TerminationMessageFile = "/dev/termination-log"
