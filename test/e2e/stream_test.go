@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -32,6 +33,9 @@ type wire struct {
 	at   func() (cut bool)
 	done atomic.Bool
 	sent atomic.Int64
+	// still is held by at. All other connections stand still as well: git-lfs, which
+	// has lost its server, is to find the next one there and not a closed door.
+	still sync.RWMutex
 }
 
 func newWire(t *testing.T, to string, at func() (cut bool)) *wire {
@@ -54,6 +58,7 @@ func newWire(t *testing.T, to string, at func() (cut bool)) *wire {
 
 func (w *wire) carry(from net.Conn) {
 	defer from.Close()
+	w.wait()
 	to, err := net.Dial("tcp", w.to)
 	if err != nil {
 		return
@@ -61,18 +66,31 @@ func (w *wire) carry(from net.Conn) {
 	defer to.Close()
 	go func() {
 		_, _ = io.Copy(from, to)
+		w.wait()
 		from.Close()
 	}()
 	b := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(b)
-		if w.sent.Add(int64(n)) >= streamedAt && w.done.CompareAndSwap(false, true) && w.at() {
+		if w.sent.Add(int64(n)) >= streamedAt && w.done.CompareAndSwap(false, true) && w.stop() {
 			return
 		}
 		if _, werr := to.Write(b[:n]); werr != nil || err != nil {
 			return
 		}
 	}
+}
+
+func (w *wire) stop() (cut bool) {
+	w.still.Lock()
+	defer w.still.Unlock()
+	return w.at()
+}
+
+// wait returns when nothing stands still.
+func (w *wire) wait() {
+	w.still.RLock()
+	defer w.still.RUnlock()
 }
 
 // TestTusResume: a push by tus goes on where it was when the connection breaks, and
@@ -86,6 +104,13 @@ func TestTusResume(t *testing.T) {
 				kubectl(t, "-n", r.Namespace, "delete", "pod", p.Metadata.Name, "--grace-period=0", "--force")
 			}
 			waitReady(t, r, readyLimit)
+			until(t, readyLimit, "the way to the new pods is open", func() (bool, string) {
+				resp, err := http.Get("http://" + r.Host() + "/")
+				if err != nil {
+					return false, err.Error()
+				}
+				return resp.Body.Close() == nil, ""
+			})
 			return false
 		},
 	} {
