@@ -184,6 +184,37 @@ func signs(u *url.URL, headers ...string) bool {
 
 func object(oid string, size int64) string { return fmt.Sprintf(`{"oid":%q,"size":%d}`, oid, size) }
 
+// TestVerified: the store has checked an upload that succeeds, so of small objects only
+// the last of a batch is verified. By that the server hears of the others too.
+func TestVerified(t *testing.T) {
+	t.Parallel()
+	s := lfstest.Start(t, assets.SharedStore(t))
+	there := s.Upload("there before")
+	large := lfstest.Object{OID: lfstest.OID("large"), Size: 2 << 20}
+	small := []lfstest.Object{lfstest.ObjectOf("one"), lfstest.ObjectOf("two"), lfstest.ObjectOf("three")}
+	batch := s.Batch("upload", small[0], large, small[1], small[2], there)
+	var verified []bool
+	for _, a := range batch {
+		verified = append(verified, a.Actions["verify"].Href != "")
+	}
+	if want := []bool{false, true, false, true, false}; !slices.Equal(verified, want) {
+		t.Fatalf("verified %v, want %v", verified, want)
+	}
+	for i, content := range map[int]string{0: "one", 2: "two", 3: "three"} {
+		if status := s.Put(batch[i].Actions["upload"], strings.NewReader(content), int64(len(content))); status != http.StatusOK {
+			t.Fatalf("%q: %d", content, status)
+		}
+	}
+	last := batch[3]
+	if resp, body := s.Post(last.Actions["verify"].Href, last.Actions["verify"].Header["Authorization"], small[2]); resp.StatusCode != http.StatusOK {
+		t.Fatalf("verify: %d %s", resp.StatusCode, body)
+	}
+	s.Eventually("all are counted", func() (bool, string) {
+		u := s.Status().Usage
+		return u != nil && u.Objects == 4, fmt.Sprintf("%+v", u)
+	})
+}
+
 func TestPaths(t *testing.T) {
 	t.Parallel()
 	s := lfstest.Start(t, assets.SharedStore(t))

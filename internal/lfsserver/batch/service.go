@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,10 +66,27 @@ func (s *Service) Do(ctx context.Context, req *Request, userAgent string) (*Resp
 		resp.Objects[i], err = answers.slow(ctx, req.Objects[i])
 		return err
 	})
+	if err == nil {
+		err = s.closeBatch(dialect, resp)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// closeBatch has the dialect complete the last upload.
+func (s *Service) closeBatch(d transfer.Dialect, resp *Response) error {
+	closer, ok := d.(transfer.Closer)
+	if !ok {
+		return nil
+	}
+	for _, a := range slices.Backward(resp.Objects) {
+		if a.outcome == OutcomeUpload {
+			return closer.CloseBatch(s.Session, transfer.Object{OID: a.OID, Size: a.Size}, a.Actions)
+		}
+	}
+	return nil
 }
 
 // answers of one batch, object by object.
@@ -192,9 +210,7 @@ func (s *Service) wanted(ctx context.Context, d transfer.Dialect, o RequestObjec
 		return a, err
 	}
 	s.Absence.Announce(ctx)
-	if d.Label() != transfer.NameBasic {
-		s.Absence.Arrived(o.OID) // its clients may not verify
-	}
+	s.Absence.Arrived(o.OID) // it may, from now on, without a word to us
 	actions, err := d.Upload(ctx, s.Session, transfer.Object{OID: o.OID, Size: o.Size.Bytes})
 	if err != nil {
 		return Answer{}, err

@@ -24,10 +24,10 @@ import (
 // reads it before it trusts what it knows (Begin). A listing counts if it began
 // Settle after the last other replica was heard of: by then its links have been used.
 //
-// Clients of git-lfs say when an object has arrived (verify). For those that may not
-// say so, it counts as arrived once its link is handed out (Arrived).
+// Clients do not say when a small object has arrived, so it counts as arrived once its
+// link is handed out (Arrived).
 //
-// What slips through, until the next listing: a small upload that was not verified,
+// What slips through, until the next listing: a small upload by another replica's link
 // that took longer than Settle, or that somebody put there by hand. Larger objects
 // are always looked up: there a lookup costs nothing beside the upload.
 type Absence struct {
@@ -117,7 +117,7 @@ func (v Absent) Sure(oid string, size int64) bool {
 	return !may && !v.absence.began.IsZero()
 }
 
-// Arrived says that an object has been uploaded, or may be from now on without a word.
+// Arrived says that an object has been uploaded, or may be from now on.
 func (a *Absence) Arrived(oid string) {
 	if a == nil {
 		return

@@ -23,9 +23,6 @@ func bareActions(s Session, o Object) (*basicActions, error) {
 	if err != nil {
 		return nil, err
 	}
-	verify, err := s.Verify(o, life+VerifyAfter(o.Size))
-	if err != nil {
-		return nil, err
-	}
-	return &basicActions{Upload: &Action{Href: grant.URL, ExpiresIn: seconds(life)}, Verify: verify}, nil
+	actions := &basicActions{Upload: &Action{Href: grant.URL, ExpiresIn: seconds(life)}}
+	return actions, actions.verified(s, o)
 }

@@ -16,13 +16,22 @@ const MaxSinglePut = 5 << 30
 // Basic moves an object by one PUT or GET (git-lfs,
 // docs/api/basic-transfers.md), straight between client and store where that can
 // be: not above what the store takes in one PUT. An upload that is not what the
-// OID says is refused; verify then only asks whether it has arrived.
+// OID says is refused, so one that succeeds has arrived: to ask for that once more
+// costs as much as a small upload. So verify is for large objects, and for the last
+// of a batch, which tells the server that something has come.
 type Basic struct{}
 
-var _ Dialect = Basic{}
+var (
+	_ Dialect = Basic{}
+	_ Closer  = Basic{}
+)
 
-// authenticated keeps git-lfs from adding the user's credentials to requests
-// that go to the store, and from asking for some.
+// Unverified is the size in bytes of the largest object that is not verified unless
+// it is the last of its batch. Above it, verify costs next to nothing beside the
+// upload.
+const Unverified = 1 << 20
+
+// basicActions are what git-lfs and those who speak like it know.
 type basicActions struct {
 	Upload   *Action `json:"upload,omitempty"`
 	Download *Action `json:"download,omitempty"`
@@ -45,15 +54,26 @@ func (Basic) Upload(_ context.Context, s Session, o Object) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The PUT may begin in the link's last second and verify comes after it.
-	verify, err := s.Verify(o, life+VerifyAfter(o.Size))
-	if err != nil {
-		return nil, err
+	actions := &basicActions{Upload: &Action{Href: grant.URL, Header: headerOf(grant.Header), ExpiresIn: seconds(life)}}
+	if o.Size > Unverified {
+		err = actions.verified(s, o)
 	}
-	return &basicActions{
-		Upload: &Action{Href: grant.URL, Header: headerOf(grant.Header), ExpiresIn: seconds(life)},
-		Verify: verify,
-	}, nil
+	return actions, err
+}
+
+// CloseBatch implements Closer.
+func (Basic) CloseBatch(s Session, o Object, actions any) error {
+	if a, ok := actions.(*basicActions); ok && a.Verify == nil {
+		return a.verified(s, o)
+	}
+	return nil
+}
+
+// verified adds verify to an upload. The PUT may begin in the link's last second and
+// verify comes after it.
+func (a *basicActions) verified(s Session, o Object) (err error) {
+	a.Verify, err = s.Verify(o, s.Life(o.Size)+VerifyAfter(o.Size))
+	return err
 }
 
 // Download implements Dialect.

@@ -96,6 +96,12 @@ type Dialect interface {
 	Download(ctx context.Context, s Session, o Object) (any, error)
 }
 
+// Closer is a Dialect that adds something to the last upload of a batch: actions are
+// what its Upload returned for that object.
+type Closer interface {
+	CloseBatch(s Session, o Object, actions any) error
+}
+
 // Lifetimes of actions. MaxLifetime is what garbage collection counts on: no
 // link lives longer.
 const (

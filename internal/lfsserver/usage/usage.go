@@ -91,7 +91,11 @@ func (c *Counter) count(ctx context.Context) {
 	}
 	u, err := c.list(ctx, bucket, prefix)
 	if u != nil {
-		c.last.Store(u)
+		// What is under way is seldom over at the first sight of it, and not everybody
+		// says when it is: again after the gap, until nothing changes.
+		if before := c.last.Swap(u); before == nil || before.Objects != u.Objects || before.Bytes != u.Bytes {
+			c.Changed()
+		}
 	}
 	if err != nil {
 		c.log.Warn("usage could not be counted", "error", err)

@@ -21,6 +21,7 @@ type slowBucket struct {
 	err   error
 	spent time.Duration
 	lists int
+	more  int64 // bytes
 }
 
 func (b *slowBucket) List(context.Context, string, string) iter.Seq2[objectstore.Info, error] {
@@ -34,7 +35,7 @@ func (b *slowBucket) List(context.Context, string, string) iter.Seq2[objectstore
 		}
 		oid := "0123456789012345678901234567890123456789012345678901234567890123"
 		for _, key := range []string{layout.Prefix("p/").Object(oid), "p/lfs/other", "p/lfs/00/00/" + oid} {
-			if !yield(objectstore.Info{Key: key, Size: 7}, nil) {
+			if !yield(objectstore.Info{Key: key, Size: 7 + b.more}, nil) {
 				return
 			}
 		}
@@ -73,6 +74,31 @@ func TestPace(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUntilNothingChanges: what comes after a count that something has changed is
+// counted too, without another word.
+func TestUntilNothingChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &slowBucket{}
+		c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, alone, time.Now, slog.New(slog.DiscardHandler), 0)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { c.Run(ctx) })
+		c.Changed()
+		synctest.Wait()
+		b.more = 1
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if u := c.Last(); u == nil || u.Bytes != 8 {
+			t.Errorf("counted %+v, want what came after the first count", u)
+		}
+		if quiet := b.lists; quiet > 3 {
+			t.Errorf("%d counts", quiet)
+		}
+		cancel()
+		running.Wait()
+	})
 }
 
 // TestAgain: a count that fails is repeated without being asked for, and keeps
