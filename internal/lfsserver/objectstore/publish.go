@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/lfs-operator/lfs-operator/internal/layout"
 )
 
@@ -23,19 +25,26 @@ var ErrWrongContent = errors.New("the uploaded content does not match its oid an
 type Publisher struct {
 	store  Store
 	prefix layout.Prefix
-	// copyLimit in bytes of one copy; larger objects are copied in parts.
-	copyLimit int64
+	// copyLimit in bytes of one copy; larger objects are copied in parts of at most
+	// copyPart bytes.
+	copyLimit, copyPart int64
 }
+
+// defaultCopyPart is well below what one copy may move: stores copy some hundred MB/s
+// at a time, but several parts at once. Objects that one copy can move are not copied
+// in parts all the same, since stores on file systems write those twice (versitygw
+// v1.8.0, 2 GiB: 9.5 s more instead of 5).
+const defaultCopyPart = 256 << 20
 
 // NewPublisher publishes within one bucket.
 func NewPublisher(store Store, prefix layout.Prefix) Publisher {
-	return Publisher{store: store, prefix: prefix, copyLimit: MaxPartSize}
+	return Publisher{store: store, prefix: prefix, copyLimit: MaxPartSize, copyPart: defaultCopyPart}
 }
 
 // WithCopyLimit is p with another limit of one copy, for stores that have one
 // and for tests.
 func (p Publisher) WithCopyLimit(bytes int64) Publisher {
-	p.copyLimit = bytes
+	p.copyLimit, p.copyPart = bytes, min(p.copyPart, bytes)
 	return p
 }
 
@@ -61,11 +70,11 @@ func (p Publisher) Publish(ctx context.Context, oid string, size int64, staging 
 	if info.Size != size {
 		return fmt.Errorf("%w: %d bytes instead of %d", ErrWrongContent, info.Size, size)
 	}
+	if size > p.copyLimit {
+		return p.publishParts(ctx, oid, info, steps)
+	}
 	if err := p.prove(ctx, oid, info); err != nil {
 		return err
-	}
-	if size > p.copyLimit {
-		return p.copyParts(ctx, oid, info, steps)
 	}
 	if err := steps.Gate(ctx); err != nil {
 		return err
@@ -73,6 +82,45 @@ func (p Publisher) Publish(ctx context.Context, oid string, size int64, staging 
 	err = p.store.Copy(ctx, info.Key, info.ETag, p.prefix.Object(oid))
 	_, err = arrived(ctx, p.store, p.prefix.Object(oid), size, err)
 	return err
+}
+
+// publishParts proves a large object while its parts are copied: the final key shows
+// nothing before Complete, which comes after both.
+func (p Publisher) publishParts(ctx context.Context, oid string, src Info, steps Steps) (err error) {
+	key := p.prefix.Object(oid)
+	id, err := p.store.Create(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = p.store.Abort(context.WithoutCancel(ctx), key, id)
+		}
+	}()
+	if err := steps.Copying(ctx, id); err != nil {
+		return err
+	}
+	parts, err := p.proveAndCopy(ctx, oid, src, id)
+	if err != nil {
+		return err
+	}
+	if err := steps.Gate(ctx); err != nil {
+		return err
+	}
+	err = p.store.Complete(ctx, key, id, parts)
+	_, err = arrived(ctx, p.store, key, src.Size, err)
+	return err
+}
+
+func (p Publisher) proveAndCopy(ctx context.Context, oid string, src Info, id string) (parts []Part, err error) {
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return p.prove(ctx, oid, src) })
+	both.Go(func() (err error) {
+		parts, err = p.copyParts(ctx, p.prefix.Object(oid), id, src)
+		return err
+	})
+	err = both.Wait()
+	return parts, err
 }
 
 // PublishEmpty writes the object without content, which needs no upload.
@@ -132,48 +180,14 @@ func (p Publisher) MoveAside(ctx context.Context, src Info, key string) error {
 	if err != nil {
 		return err
 	}
-	always := Steps{Gate: func(context.Context) error { return nil }}
-	if err := p.copyInto(ctx, key, id, src, always); err != nil {
-		_ = p.store.Abort(context.WithoutCancel(ctx), key, id)
-		return err
-	}
-	return nil
-}
-
-// copyParts is for objects that one copy cannot move. The final key shows
-// nothing before Complete.
-func (p Publisher) copyParts(ctx context.Context, oid string, src Info, steps Steps) error {
-	key := p.prefix.Object(oid)
-	id, err := p.store.Create(ctx, key)
-	if err != nil {
-		return err
-	}
-	if err = steps.Copying(ctx, id); err == nil {
-		err = p.copyInto(ctx, key, id, src, steps)
+	parts, err := p.copyParts(ctx, key, id, src)
+	if err == nil {
+		err = p.store.Complete(ctx, key, id, parts)
 	}
 	if err != nil {
 		_ = p.store.Abort(context.WithoutCancel(ctx), key, id)
 	}
-	_, err = arrived(ctx, p.store, key, src.Size, err)
 	return err
-}
-
-func (p Publisher) copyInto(ctx context.Context, key, id string, src Info, steps Steps) error {
-	// As few parts as may be, of equal size, so that none is too small.
-	n := (src.Size + p.copyLimit - 1) / p.copyLimit
-	size := (src.Size + n - 1) / n
-	var parts []Part
-	for offset := int64(0); offset < src.Size; offset += size {
-		part, err := p.store.CopyPart(ctx, src.Key, src.ETag, offset, min(size, src.Size-offset), key, id, len(parts)+1)
-		if err != nil {
-			return err
-		}
-		parts = append(parts, part)
-	}
-	if err := steps.Gate(ctx); err != nil {
-		return err
-	}
-	return p.store.Complete(ctx, key, id, parts)
 }
 
 // arrived looks at a final key, whatever the call that wrote it was answered: an

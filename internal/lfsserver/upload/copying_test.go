@@ -3,6 +3,8 @@ package upload_test
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
@@ -16,7 +18,7 @@ type meanwhile struct {
 	objectstore.Store
 	key    string
 	do     func()
-	copies int
+	copies atomic.Int64
 }
 
 func (m *meanwhile) Create(ctx context.Context, key string) (string, error) {
@@ -28,7 +30,7 @@ func (m *meanwhile) Create(ctx context.Context, key string) (string, error) {
 }
 
 func (m *meanwhile) CopyPart(ctx context.Context, src, etag string, offset, size int64, dst, id string, n int) (objectstore.Part, error) {
-	m.copies++
+	m.copies.Add(1)
 	return m.Store.CopyPart(ctx, src, etag, offset, size, dst, id, n)
 }
 
@@ -56,7 +58,47 @@ func TestCopyNotRegistered(t *testing.T) {
 	if !errors.As(err, &busy) {
 		t.Errorf("finished with %v", err)
 	}
-	if m.copies > 0 || w.served(o.OID) != "" {
-		t.Errorf("%d parts were copied", m.copies)
+	if n := m.copies.Load(); n > 0 || w.served(o.OID) != "" {
+		t.Errorf("%d parts were copied", n)
+	}
+}
+
+// changing is garbage collection's view, which changes while an upload is finished.
+type changing struct {
+	index
+	deleting *atomic.Bool
+}
+
+func (c changing) Begin(context.Context) (batch.View, error) {
+	if c.deleting.Load() {
+		c.state = batch.Deleting
+	}
+	return c.index, nil
+}
+
+// TestDeletedWhileCopied: that somebody else's copy of the object is there says nothing
+// once garbage collection has begun to delete it.
+func TestDeletedWhileCopied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	content := random(1000)
+	o := order(content)
+	u, err := server(w.s3, 600).Begin(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.putAll(u, content)
+	view := changing{deleting: new(atomic.Bool)}
+	s := server(&meanwhile{Store: w.s3, key: prefix.Object(o.OID), do: func() {
+		if _, err := w.s3.Put(t.Context(), prefix.Object(o.OID), strings.NewReader(content), o.Size, objectstore.Condition{}); err != nil {
+			t.Error(err)
+		}
+		view.deleting.Store(true)
+	}}, 600)
+	s.Guard = view
+	_, err = s.Finish(t.Context(), upload.Target{OID: o.OID, Size: o.Size, Ref: u.Ref})
+	var busy *batch.BusyError
+	if !errors.As(err, &busy) {
+		t.Errorf("finished with %v, want to be told to come again", err)
 	}
 }
