@@ -48,9 +48,9 @@ var mutants = []mutant{
 		"\tbody, info, err := g.bucket.Get(ctx, g.prefix.GCIndex(), known.etag)\n",
 		"\tif known.etag != \"\" {\n\t\treturn known, nil\n\t}\n\tbody, info, err := g.bucket.Get(ctx, g.prefix.GCIndex(), known.etag)\n"}}},
 	{name: "objects are looked for before the index is read", edits: []edit{
-		{batchService, "\tanswers, err := begin(ctx, dialect, len(req.Objects))\n",
+		{batchService, "\tanswers, err := begin(ctx, dialect, req.Objects)\n",
 			"\tearly := map[string]error{}\n\tfor _, o := range req.Objects {\n\t\t_, early[o.OID] = s.Bucket.Head(ctx, s.Prefix.Object(o.OID))\n\t}\n" +
-				"\tctx = context.WithValue(ctx, Service{}.Prefix, early)\n\tanswers, err := begin(ctx, dialect, len(req.Objects))\n"},
+				"\tctx = context.WithValue(ctx, Service{}.Prefix, early)\n\tanswers, err := begin(ctx, dialect, req.Objects)\n"},
 		{batchService, "\tinfo, err := s.Bucket.Head(ctx, s.Prefix.Object(o.OID))\n\tswitch {\n\tcase errors.Is(err, objectstore.ErrNotFound):\n\t\treturn s.wanted(",
 			"\tinfo := objectstore.Info{Size: o.Size.Bytes}\n\terr := ctx.Value(Service{}.Prefix).(map[string]error)[o.OID]\n" +
 				"\tswitch {\n\tcase errors.Is(err, objectstore.ErrNotFound):\n\t\treturn s.wanted("}}},

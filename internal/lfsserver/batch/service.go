@@ -47,7 +47,7 @@ func (s *Service) Do(ctx context.Context, req *Request, userAgent string) (*Resp
 		dialect, begin = s.Rules.ForUpload(offer), s.beginUpload
 	}
 	resp.Transfer, resp.Dialect = dialect.Name(), dialect.Label()
-	answers, err := begin(ctx, dialect, len(req.Objects))
+	answers, err := begin(ctx, dialect, req.Objects)
 	if err != nil {
 		return nil, err
 	}
@@ -100,18 +100,13 @@ type answers struct {
 
 // beginUpload reads garbage collection's index: before anything is looked for, be
 // it in the store or in memory.
-func (s *Service) beginUpload(ctx context.Context, d transfer.Dialect, objects int) (answers, error) {
+func (s *Service) beginUpload(ctx context.Context, d transfer.Dialect, objects []RequestObject) (answers, error) {
+	absent := s.absent(ctx, d, objects)
 	view, err := s.Guard.Begin(ctx)
 	if err != nil {
 		return answers{}, Busy("garbage collection's index cannot be read", err)
 	}
 	known := s.known(view)
-	absent := sync.OnceValue(func() presence.Absent {
-		if objects < fewest {
-			return presence.Absent{}
-		}
-		return s.Absence.Begin(ctx)
-	})
 	return answers{
 		quick: func(ctx context.Context, o RequestObject) (Answer, bool, error) {
 			if a, ok := valid(o); !ok {
@@ -144,7 +139,7 @@ func (s *Service) beginUpload(ctx context.Context, d transfer.Dialect, objects i
 
 // beginDownload reads the index for the sake of the memory alone: without it every
 // object is looked for.
-func (s *Service) beginDownload(ctx context.Context, d transfer.Dialect, _ int) (answers, error) {
+func (s *Service) beginDownload(ctx context.Context, d transfer.Dialect, _ []RequestObject) (answers, error) {
 	var known presence.Known
 	if view, err := s.Guard.Begin(ctx); err == nil {
 		known = s.known(view)
@@ -177,6 +172,28 @@ func (s *Service) known(view View) presence.Known {
 
 // fewest objects of a batch for which it is worth to ask who else hands out links.
 const fewest = 4
+
+// absent asks once what is known of objects that are not there: at once where that is
+// likely to be needed, so that nobody waits for it after the index. It may come before
+// the index, since it never says that something is there.
+func (s *Service) absent(ctx context.Context, d transfer.Dialect, objects []RequestObject) func() presence.Absent {
+	if len(objects) < fewest {
+		return func() presence.Absent { return presence.Absent{} }
+	}
+	ask := sync.OnceValue(func() presence.Absent { return s.Absence.Begin(ctx) })
+	if d.Label() == transfer.NameBasic && !s.remembered(objects[0].OID) {
+		go ask()
+	}
+	return ask
+}
+
+func (s *Service) remembered(oid string) bool {
+	if s.Memory == nil {
+		return false
+	}
+	_, ok := s.Memory.Last().Size(oid)
+	return ok
+}
 
 // upload answers for one object that the client has. It comes after Protect: first
 // garbage collection, then the store; the other order loses objects.
@@ -222,7 +239,7 @@ func (s *Service) wanted(ctx context.Context, d transfer.Dialect, o RequestObjec
 func (s *Service) download(ctx context.Context, d transfer.Dialect, known presence.Known, o RequestObject) (Answer, error) {
 	info, err := s.Bucket.Head(ctx, s.Prefix.Object(o.OID))
 	if errors.Is(err, objectstore.ErrNotFound) {
-		return s.absent(ctx, o)
+		return s.missing(ctx, o)
 	}
 	if err != nil {
 		return Answer{}, Busy("the object store does not answer", err)
@@ -240,8 +257,8 @@ func (s *Service) offered(ctx context.Context, d transfer.Dialect, o RequestObje
 	return Answer{OID: o.OID, Size: size, Authenticated: true, Actions: actions, outcome: OutcomeDownload}, nil
 }
 
-// absent tells an object that was pruned from one that never was.
-func (s *Service) absent(ctx context.Context, o RequestObject) (Answer, error) {
+// missing tells an object that was pruned from one that never was.
+func (s *Service) missing(ctx context.Context, o RequestObject) (Answer, error) {
 	reason, err := s.Guard.Tombstone(ctx, o.OID)
 	switch {
 	case err != nil:
