@@ -24,6 +24,7 @@ const (
 	guardFile    = "internal/gc/index/guard.go"
 	batchGuard   = "internal/lfsserver/batch/guard.go"
 	batchService = "internal/lfsserver/batch/service.go"
+	batchUpload  = "internal/lfsserver/batch/upload.go"
 	indexFile    = "internal/gc/index/index.go"
 	verdictFile  = "internal/gc/plan/verdict.go"
 	stopFile     = "internal/gc/sweep/stop.go"
@@ -51,7 +52,7 @@ var mutants = []mutant{
 		{batchService, "\tanswers, err := begin(ctx, dialect, req.Objects)\n",
 			"\tearly := map[string]error{}\n\tfor _, o := range req.Objects {\n\t\t_, early[o.OID] = s.Bucket.Head(ctx, s.Prefix.Object(o.OID))\n\t}\n" +
 				"\tctx = context.WithValue(ctx, Service{}.Prefix, early)\n\tanswers, err := begin(ctx, dialect, req.Objects)\n"},
-		{batchService, "\tinfo, err := s.Bucket.Head(ctx, s.Prefix.Object(o.OID))\n\tswitch {\n\tcase errors.Is(err, objectstore.ErrNotFound):\n\t\treturn s.wanted(",
+		{batchUpload, "\tinfo, err := s.Bucket.Head(ctx, s.Prefix.Object(o.OID))\n\tswitch {\n\tcase errors.Is(err, objectstore.ErrNotFound):\n\t\treturn s.wanted(",
 			"\tinfo := objectstore.Info{Size: o.Size.Bytes}\n\terr := ctx.Value(Service{}.Prefix).(map[string]error)[o.OID]\n" +
 				"\tswitch {\n\tcase errors.Is(err, objectstore.ErrNotFound):\n\t\treturn s.wanted("}}},
 	{name: "what is being deleted is treated like what is condemned", edits: []edit{
@@ -100,7 +101,7 @@ var mutants = []mutant{
 		edits:     []edit{{deleteFile, "if err != nil || info.ETag != r.index.ETag || !info.Date.Before(r.index.LeaseEnd) {", "if _ = info; false {"}},
 		redundant: "signatures never outlive the lease, and nobody takes over before it ends (model: NOCHECK=1)"},
 	{name: "no marker for a condemned object that is absent",
-		edits: []edit{{batchService, "\t\t\tif err := Protect(ctx, view, o.OID); err != nil {",
+		edits: []edit{{batchUpload, "\t\t\tif err := Protect(ctx, view, o.OID); err != nil {",
 			"\t\t\t_, headErr := s.Bucket.Head(ctx, s.Prefix.Object(o.OID))\n\t\t\tif absent := errors.Is(headErr, objectstore.ErrNotFound); absent && view.State(o.OID) == Condemned {\n" +
 				"\t\t\t} else if err := Protect(ctx, view, o.OID); err != nil {"}},
 		redundant: "what was uploaded again is known by its time of upload, and what is absent leaves the index in the next write"},
