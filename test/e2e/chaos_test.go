@@ -56,7 +56,7 @@ func TestChaos(t *testing.T) {
 	line, err := r.Credentials(t.Context())
 	noError(t, err)
 	c := &chaos{t: t, r: r, line: line}
-	ctx, stop := context.WithTimeout(t.Context(), length)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var actors sync.WaitGroup
 	for i := range chaosPushers {
@@ -66,6 +66,8 @@ func TestChaos(t *testing.T) {
 	}
 	actors.Go(func() { c.collect(ctx) })
 	actors.Go(func() { c.killer(ctx) })
+	c.last(length)
+	stop()
 	actors.Wait()
 
 	// What was sent by runs that were killed has landed or expired by then. Two more
@@ -89,6 +91,17 @@ func TestChaos(t *testing.T) {
 	if refs < chaosPushers || c.pushes.Load() == 0 || gone == 0 || c.killedServers.Load() == 0 || c.killedRuns.Load() == 0 {
 		t.Error("the chaos is too tame to show anything")
 	}
+}
+
+// last returns after that time, and not before enough has happened to show something: on
+// a machine that has much else to do that takes longer.
+func (c *chaos) last(length time.Duration) {
+	const pushes = 10 * chaosPushers
+	end := time.Now().Add(length)
+	until(c.t, length+readyLimit, "enough of a chaos", func() (bool, string) {
+		p, s, r := c.pushes.Load(), c.killedServers.Load(), c.killedRuns.Load()
+		return time.Now().After(end) && p >= pushes && s > 0 && r > 0, fmt.Sprintf("%d pushes, %d servers and %d runs killed", p, s, r)
+	})
 }
 
 // pusher changes its own branch until the end: new contents and old ones that may be
@@ -188,10 +201,14 @@ func (c *chaos) killer(ctx context.Context) {
 		if n%2 == 1 {
 			component, counter = "gc", &c.killedRuns
 		}
-		out, err := env.Kubectl(ctx, "-n", c.r.Namespace, "get", "pods", "-o", "name", "--field-selector=status.phase!=Succeeded,status.phase!=Failed",
-			"-l", "app.kubernetes.io/component="+component+",lfs-operator.dev/repository=chaos")
-		pods := strings.Fields(out)
-		if err != nil || len(pods) == 0 {
+		var pods []string
+		_ = harness.Until(ctx, time.Minute, "a pod to kill", func(ctx context.Context) (bool, string) {
+			out, err := env.Kubectl(ctx, "-n", c.r.Namespace, "get", "pods", "-o", "name", "--field-selector=status.phase!=Succeeded,status.phase!=Failed",
+				"-l", "app.kubernetes.io/component="+component+",lfs-operator.dev/repository=chaos")
+			pods = strings.Fields(out)
+			return err == nil && len(pods) > 0, component
+		})
+		if len(pods) == 0 {
 			continue
 		}
 		if _, err := env.Kubectl(ctx, "-n", c.r.Namespace, "delete", pods[rng.IntN(len(pods))], "--grace-period=0", "--force"); err == nil {
