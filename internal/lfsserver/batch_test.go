@@ -209,6 +209,11 @@ func TestVerified(t *testing.T) {
 	if resp, body := s.Post(last.Actions["verify"].Href, last.Actions["verify"].Header["Authorization"], small[2]); resp.StatusCode != http.StatusOK {
 		t.Fatalf("verify: %d %s", resp.StatusCode, body)
 	}
+	for i, again := range s.Batch("upload", small...) {
+		if again.Actions != nil {
+			t.Errorf("object %d is asked for again", i)
+		}
+	}
 	s.Eventually("all are counted", func() (bool, string) {
 		u := s.Status().Usage
 		return u != nil && u.Objects == 4, fmt.Sprintf("%+v", u)

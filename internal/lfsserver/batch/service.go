@@ -79,6 +79,9 @@ func (s *Service) closeBatch(d transfer.Dialect, resp *Response) error {
 	if !ok {
 		return nil
 	}
+	if d.Label() == transfer.NameBasic {
+		s.Absence.Granted(resp.OIDs(OutcomeUpload))
+	}
 	for _, a := range slices.Backward(resp.Objects) {
 		if a.outcome == OutcomeUpload {
 			return closer.CloseBatch(s.Session, transfer.Object{OID: a.OID, Size: a.Size}, a.Actions)

@@ -106,7 +106,9 @@ func (s *Service) wanted(ctx context.Context, d transfer.Dialect, o RequestObjec
 		return a, err
 	}
 	s.Absence.Announce(ctx)
-	s.Absence.Arrived(o.OID) // it may, from now on, without a word to us
+	if d.Label() != transfer.NameBasic {
+		s.Absence.Arrived(o.OID) // its clients may not verify
+	}
 	actions, err := d.Upload(ctx, s.Session, transfer.Object{OID: o.OID, Size: o.Size.Bytes})
 	if err != nil {
 		return Answer{}, err

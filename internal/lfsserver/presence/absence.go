@@ -24,12 +24,13 @@ import (
 // reads it before it trusts what it knows (Begin). A listing counts if it began
 // Settle after the last other replica was heard of: by then its links have been used.
 //
-// Clients do not say when a small object has arrived, so it counts as arrived once its
-// link is handed out (Arrived).
+// Clients of git-lfs say when the last object of a batch has arrived (Granted, Arrived).
+// For those that may not say so, each counts as arrived once its link is handed out.
 //
-// What slips through, until the next listing: a small upload by another replica's link
-// that took longer than Settle, or that somebody put there by hand. Larger objects
-// are always looked up: there a lookup costs nothing beside the upload.
+// What slips through, until the next listing: small objects of a batch that was not
+// verified, for a minute; one that took longer than Settle by another replica's link,
+// or that somebody put there by hand. Larger objects are always looked up: there a
+// lookup costs nothing beside the upload.
 type Absence struct {
 	bucket objectstore.Bucket
 	prefix layout.Prefix
@@ -42,6 +43,8 @@ type Absence struct {
 	// there are fingerprints of all objects that may be there: listed, or arrived
 	// since the start. Guarded by mu, as all below.
 	there map[uint64]struct{}
+	// pending are objects that may arrive at any moment.
+	pending pending
 	// began is when the last whole listing began, by the store's clock; zero
 	// where there is none that counts.
 	began time.Time
@@ -117,14 +120,36 @@ func (v Absent) Sure(oid string, size int64) bool {
 	return !may && !v.absence.began.IsZero()
 }
 
-// Arrived says that an object has been uploaded, or may be from now on.
+// Arrived says that an object has been uploaded, or may be from now on without a word;
+// and so may have been all others of the batch that it was the last of.
 func (a *Absence) Arrived(oid string) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.add(fingerprint(oid))
+	last := fingerprint(oid)
+	a.add(last)
+	for _, f := range a.pending.arrived(last) {
+		a.add(f)
+	}
+}
+
+// Granted says that links were handed out to upload the objects of a batch, the last of
+// which will be verified.
+func (a *Absence) Granted(oids []string) {
+	if a == nil || len(oids) == 0 {
+		return
+	}
+	objects := make([]uint64, len(oids))
+	for i, oid := range oids {
+		objects[i] = fingerprint(oid)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, f := range a.pending.grant(objects, time.Now(), a.most) {
+		a.add(f)
+	}
 }
 
 // Announce comes before a link is handed out that uploads something. That others
