@@ -93,6 +93,9 @@ var mutants = []mutant{
 	{name: "what a lock keeps goes when it is hidden for long enough", edits: []edit{{hiddenFile,
 		"if d.Reason == plan.Locked {", "if false {"}}},
 	{name: "what is hidden goes at once", edits: []edit{{versionsFile, "r.started.Add(-wait - second)", "now.Add(0 * wait)"}}},
+	{name: "a DELETE of what is hidden never expires", edits: []edit{{versionsFile, "version, at, r.Limits.Expiry)", "version, at, 1000*r.Limits.Expiry)"}}},
+	{name: "what is hidden goes however long ago history and locks were read", edits: []edit{{versionsFile,
+		"at.Add(r.Limits.Expiry).After(r.started", "false && at.Add(r.Limits.Expiry).After(r.started"}}},
 	{name: "a delete marker stays when nothing is under it", edits: []edit{{versionsFile, "out = append(out, all[0])", "_ = all[0]"}}},
 	{name: "of the server's own records the oldest version counts as the latest", edits: []edit{
 		{versionsFile, "map[bool]int{true: -1, false: 1}[a.Latest]", "map[bool]int{true: 1, false: -1}[a.Latest]"},

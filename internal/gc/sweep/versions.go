@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -37,8 +38,8 @@ func (r *run) removeVersions(ctx context.Context) error {
 	}
 	own := map[string]time.Time{}
 	err = r.outdated(ctx, own, now.Add(-r.Limits.Abandoned-second))
-	err = errors.Join(err, r.removeOf(ctx, objects, &v.Hidden, superfluousObject))
-	err = errors.Join(err, r.removeOf(ctx, own, &v.Own, superfluous))
+	err = errors.Join(err, r.removeOf(ctx, removal{keys: objects, pick: superfluousObject, remove: r.removeHidden, sum: &v.Hidden}))
+	err = errors.Join(err, r.removeOf(ctx, removal{keys: own, pick: superfluous, remove: r.removeOwn, sum: &v.Own}))
 	var s *Stopped
 	if ctx.Err() != nil || errors.As(err, &s) {
 		return err
@@ -62,10 +63,18 @@ func (r *run) outdated(ctx context.Context, keys map[string]time.Time, before ti
 	return nil
 }
 
-// removeOf removes versions of keys, of each those that pick finds to be superfluous
+// removal is about versions of keys, of each those that pick finds to be superfluous
 // since before the key's time.
-func (r *run) removeOf(ctx context.Context, keys map[string]time.Time, sum *plan.Count, pick func([]objectstore.Version, time.Time) []objectstore.Version) error {
-	for group := range slices.Chunk(slices.Sorted(maps.Keys(keys)), r.Limits.Group) {
+type removal struct {
+	keys map[string]time.Time
+	pick func([]objectstore.Version, time.Time) []objectstore.Version
+	// remove is false for a version that is left for the next run, with all after it.
+	remove func(ctx context.Context, key, version string) (bool, error)
+	sum    *plan.Count
+}
+
+func (r *run) removeOf(ctx context.Context, x removal) error {
+	for group := range slices.Chunk(slices.Sorted(maps.Keys(x.keys)), r.Limits.Group) {
 		if err := r.wanted(); err != nil {
 			return err
 		}
@@ -75,16 +84,17 @@ func (r *run) removeOf(ctx context.Context, keys map[string]time.Time, sum *plan
 		for i, key := range group {
 			wg.Go(func() {
 				all, err := objectstore.VersionsOf(ctx, r.Versions, key)
-				for _, v := range pick(all, keys[key]) {
-					if err == nil && !r.dry() {
-						err = r.bucket.Delete(ctx, key, v.VersionID)
+				for _, v := range x.pick(all, x.keys[key]) {
+					done := err == nil
+					if done && !r.dry() {
+						done, err = x.remove(ctx, key, v.VersionID)
 					}
-					if err != nil {
+					if !done {
 						break
 					}
 					mu.Lock()
-					sum.Objects++
-					sum.Bytes += v.Size
+					x.sum.Objects++
+					x.sum.Bytes += v.Size
 					mu.Unlock()
 				}
 				errs[i] = err
@@ -96,6 +106,32 @@ func (r *run) removeOf(ctx context.Context, keys map[string]time.Time, sum *plan
 		}
 	}
 	return nil
+}
+
+// removeOwn removes a version of the server's own records.
+func (r *run) removeOwn(ctx context.Context, key, version string) (bool, error) {
+	err := r.bucket.Delete(ctx, key, version)
+	return err == nil, err
+}
+
+// removeHidden removes a version of a hidden object while what was read of history and
+// locks may be acted on, which is as long as for deletes by the index. The store refuses
+// the DELETE later: one that gets stuck on its way must not land when somebody has locked
+// the path meanwhile.
+func (r *run) removeHidden(ctx context.Context, key, version string) (bool, error) {
+	at := r.bucket.Date()
+	if at.Add(r.Limits.Expiry).After(r.started.Add(r.Limits.ScanAge + r.Limits.Lease)) {
+		return false, nil
+	}
+	u, err := r.Presign.PresignDelete(key, version, at, r.Limits.Expiry)
+	if err != nil {
+		return false, fmt.Errorf("signing a delete: %w", err)
+	}
+	f, err := r.send(ctx, u)
+	if f == unanswered {
+		return false, nil
+	}
+	return f == gone, err
 }
 
 // superfluous picks the versions of a key that were overwritten or deleted before a

@@ -1,6 +1,10 @@
 package sweep
 
 import (
+	"context"
+	"iter"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,4 +102,62 @@ func TestHiddenBeforeTheScan(t *testing.T) {
 	if n := w.versions("v1"); n > 0 {
 		t.Errorf("after the next scan %d versions are left", n)
 	}
+}
+
+// A DELETE of hidden content that gets stuck on its way does not land any more: somebody
+// may have locked the path meanwhile.
+func TestHiddenDeleteExpires(t *testing.T) {
+	w := keptVersions(t)
+	w.sweep(time.Second)
+	w.store.Remove(prefix.Object(gctest.OID("v1")))
+	w.store.Advance(25 * time.Hour)
+	o := w.options(w.scan())
+	w.store.Advance(time.Second)
+	o.Versions = w.store
+	o.Do = func(req *http.Request) (*http.Response, error) {
+		if strings.Contains(req.URL.RawQuery, gctest.OID("v1")) {
+			w.store.Advance(2 * w.limits.Expiry)
+		}
+		return w.store.Do(req)
+	}
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.versions("v1"); n != 2 {
+		t.Errorf("%d versions are left", n)
+	}
+	w.sweep(time.Second)
+	if n := w.versions("v1"); n > 0 {
+		t.Errorf("after the next run %d versions are left", n)
+	}
+}
+
+// What was read of history and locks too long ago is not acted on.
+func TestHiddenDeleteTooLate(t *testing.T) {
+	w := keptVersions(t)
+	w.sweep(time.Second)
+	w.store.Remove(prefix.Object(gctest.OID("v1")))
+	w.store.Advance(25 * time.Hour)
+	o := w.options(w.scan())
+	o.Versions = slowVersions{w.store, func() { w.store.Advance(w.limits.ScanAge + w.limits.Lease) }}
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.versions("v1"); n != 2 {
+		t.Errorf("%d versions are left", n)
+	}
+}
+
+// slowVersions takes its time over the versions of our own records, which are listed
+// between the plan and the deletes.
+type slowVersions struct {
+	*gctest.Memory
+	slow func()
+}
+
+func (v slowVersions) ListVersions(ctx context.Context, p string) iter.Seq2[objectstore.Version, error] {
+	if p == prefix.Meta() {
+		v.slow()
+	}
+	return v.Memory.ListVersions(ctx, p)
 }
