@@ -2,6 +2,9 @@ package objectstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -9,12 +12,15 @@ import (
 // copiesAtOnce is how many parts of one object are copied at the same time.
 const copiesAtOnce = 4
 
+// errNoParts: the store does not copy parts, only whole objects.
+var errNoParts = errors.New("the store does not copy parts of objects")
+
 // copyParts copies an object as it was seen into a multipart upload of another key,
 // within the store. Nothing of it shows before somebody completes the upload with
-// the parts that are returned.
+// the parts that are returned. It returns errNoParts where that cannot be.
 func (p Publisher) copyParts(ctx context.Context, key, uploadID string, src Info) ([]Part, error) {
 	// As few parts as may be, of equal size, so that none is too small.
-	n := min((src.Size+p.copyPart-1)/p.copyPart, MaxParts)
+	n := min((src.Size+p.copyLimit-1)/p.copyLimit, MaxParts)
 	size := (src.Size + n - 1) / n
 	parts := make([]Part, (src.Size+size-1)/size)
 	copies, work := errgroup.WithContext(ctx)
@@ -29,7 +35,11 @@ func (p Publisher) copyParts(ctx context.Context, key, uploadID string, src Info
 			return err
 		})
 	}
-	if err := copies.Wait(); err != nil {
+	err := copies.Wait()
+	if f := new(Fault); errors.As(err, &f) && (f.Status == http.StatusNotImplemented || f.Status == http.StatusMethodNotAllowed) {
+		err = fmt.Errorf("%w: %w", errNoParts, err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return parts, nil

@@ -3,9 +3,11 @@ package upload_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/batch"
 	"github.com/lfs-operator/lfs-operator/internal/lfsserver/objectstore"
@@ -19,6 +21,8 @@ type meanwhile struct {
 	key    string
 	do     func()
 	copies atomic.Int64
+	// status is what it answers instead of copying parts; 0 where it copies them.
+	status int
 }
 
 func (m *meanwhile) Create(ctx context.Context, key string) (string, error) {
@@ -31,6 +35,9 @@ func (m *meanwhile) Create(ctx context.Context, key string) (string, error) {
 
 func (m *meanwhile) CopyPart(ctx context.Context, src, etag string, offset, size int64, dst, id string, n int) (objectstore.Part, error) {
 	m.copies.Add(1)
+	if m.status != 0 {
+		return objectstore.Part{}, &objectstore.Fault{Op: "copy part", Status: m.status}
+	}
 	return m.Store.CopyPart(ctx, src, etag, offset, size, dst, id, n)
 }
 
@@ -60,6 +67,30 @@ func TestCopyNotRegistered(t *testing.T) {
 	}
 	if n := m.copies.Load(); n > 0 || w.served(o.OID) != "" {
 		t.Errorf("%d parts were copied", n)
+	}
+}
+
+// TestCopiesNoParts: a store that does not copy parts copies the whole object.
+func TestCopiesNoParts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for status, well := range map[int]bool{http.StatusNotImplemented: true, http.StatusServiceUnavailable: false} {
+		content := random(1000)
+		o := order(content)
+		u, err := server(w.s3, 600).Begin(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.putAll(u, content)
+		m := &meanwhile{Store: w.s3, status: status}
+		_, err = server(m, 600).Finish(t.Context(), upload.Target{OID: o.OID, Size: o.Size, Ref: u.Ref})
+		if (err == nil) != well || (w.served(o.OID) == content) != well || m.copies.Load() == 0 {
+			t.Errorf("%d: finished with %v after %d copies", status, err != nil, m.copies.Load())
+		}
+	}
+	w.sweep(-time.Minute)
+	if left := w.left(); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
 	}
 }
 
