@@ -69,7 +69,7 @@ func (p Publisher) Publish(ctx context.Context, oid string, size int64, staging 
 		return fmt.Errorf("%w: %d bytes instead of %d", ErrWrongContent, info.Size, size)
 	}
 	if size > p.copyLimit {
-		if err := p.publishParts(ctx, oid, info, steps); !errors.Is(err, errNoParts) {
+		if done, err := p.publishParts(ctx, oid, info, steps); done || err != nil {
 			return err
 		}
 	} else if err := p.prove(ctx, oid, info); err != nil {
@@ -84,49 +84,50 @@ func (p Publisher) Publish(ctx context.Context, oid string, size int64, staging 
 }
 
 // publishParts proves a large object while its parts are copied: the final key shows
-// nothing before Complete, which comes after both. It returns errNoParts for an object
-// that is proven, but cannot be copied in parts.
-func (p Publisher) publishParts(ctx context.Context, oid string, src Info, steps Steps) (err error) {
+// nothing before Complete, which comes after both. Neither done nor an error means that
+// the object is proven, and that the store copies no parts.
+func (p Publisher) publishParts(ctx context.Context, oid string, src Info, steps Steps) (done bool, err error) {
 	key := p.prefix.Object(oid)
 	id, err := p.store.Create(ctx, key)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() {
-		if err != nil {
+		if !done {
 			_ = p.store.Abort(context.WithoutCancel(ctx), key, id)
 		}
 	}()
 	if err := steps.Copying(ctx, id); err != nil {
-		return err
+		return false, err
 	}
 	parts, err := p.proveAndCopy(ctx, oid, src, id)
-	if err != nil {
-		return err
+	if err != nil || parts == nil {
+		return false, err
 	}
 	if err := steps.Gate(ctx); err != nil {
-		return err
+		return false, err
 	}
 	err = p.store.Complete(ctx, key, id, parts)
 	_, err = arrived(ctx, p.store, key, src.Size, err)
-	return err
+	return err == nil, err
 }
 
+// proveAndCopy returns neither parts nor an error for an object that is proven, where
+// the store copies no parts.
 func (p Publisher) proveAndCopy(ctx context.Context, oid string, src Info, id string) (parts []Part, err error) {
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return p.prove(ctx, oid, src) })
-	noParts := false
 	both.Go(func() (err error) {
 		parts, err = p.copyParts(ctx, p.prefix.Object(oid), id, src)
-		if noParts = errors.Is(err, errNoParts) && src.Size <= MaxPartSize; noParts {
+		if errors.Is(err, errNoParts) && src.Size <= MaxPartSize {
 			return nil
 		}
 		return err
 	})
-	if err = both.Wait(); err == nil && noParts {
-		err = errNoParts
+	if err := both.Wait(); err != nil {
+		return nil, err
 	}
-	return parts, err
+	return parts, nil
 }
 
 // PublishEmpty writes the object without content, which needs no upload.

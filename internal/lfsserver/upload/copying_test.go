@@ -41,18 +41,26 @@ func (m *meanwhile) CopyPart(ctx context.Context, src, etag string, offset, size
 	return m.Store.CopyPart(ctx, src, etag, offset, size, dst, id, n)
 }
 
+// begun is an upload whose parts are all there, of an object that is copied in parts
+// where no more than 600 bytes are copied at once.
+func (w *world) begun() (content string, o upload.Order, u *upload.Upload) {
+	w.t.Helper()
+	content = random(1000)
+	o = order(content)
+	u, err := server(w.s3, 600).Begin(w.t.Context(), o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.putAll(u, content)
+	return content, o, u
+}
+
 // TestCopyNotRegistered: the client begins anew while its old upload is about to be
 // copied in parts. The copy cannot be registered any more, so there is none.
 func TestCopyNotRegistered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	content := random(1000)
-	o := order(content)
-	u, err := server(w.s3, 600).Begin(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.putAll(u, content)
+	_, o, u := w.begun()
 	m := &meanwhile{Store: w.s3, key: prefix.Object(o.OID), do: func() {
 		fresh := o
 		fresh.Fresh = true
@@ -60,7 +68,7 @@ func TestCopyNotRegistered(t *testing.T) {
 			t.Errorf("begun anew: %+v, %v", next, err)
 		}
 	}}
-	_, err = server(m, 600).Finish(t.Context(), upload.Target{OID: o.OID, Size: o.Size, Ref: u.Ref})
+	_, err := server(m, 600).Finish(t.Context(), upload.Target{OID: o.OID, Size: o.Size, Ref: u.Ref})
 	var busy *batch.BusyError
 	if !errors.As(err, &busy) {
 		t.Errorf("finished with %v", err)
@@ -75,15 +83,9 @@ func TestCopiesNoParts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for status, well := range map[int]bool{http.StatusNotImplemented: true, http.StatusServiceUnavailable: false} {
-		content := random(1000)
-		o := order(content)
-		u, err := server(w.s3, 600).Begin(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.putAll(u, content)
+		content, o, u := w.begun()
 		m := &meanwhile{Store: w.s3, status: status}
-		_, err = server(m, 600).Finish(t.Context(), upload.Target{OID: o.OID, Size: o.Size, Ref: u.Ref})
+		_, err := server(m, 600).Finish(t.Context(), upload.Target{OID: o.OID, Size: o.Size, Ref: u.Ref})
 		if (err == nil) != well || (w.served(o.OID) == content) != well || m.copies.Load() == 0 {
 			t.Errorf("%d: finished with %v after %d copies", status, err != nil, m.copies.Load())
 		}
@@ -112,13 +114,7 @@ func (c changing) Begin(context.Context) (batch.View, error) {
 func TestDeletedWhileCopied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	content := random(1000)
-	o := order(content)
-	u, err := server(w.s3, 600).Begin(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.putAll(u, content)
+	content, o, u := w.begun()
 	view := changing{deleting: new(atomic.Bool)}
 	s := server(&meanwhile{Store: w.s3, key: prefix.Object(o.OID), do: func() {
 		if _, err := w.s3.Put(t.Context(), prefix.Object(o.OID), strings.NewReader(content), o.Size, objectstore.Condition{}); err != nil {
@@ -127,7 +123,7 @@ func TestDeletedWhileCopied(t *testing.T) {
 		view.deleting.Store(true)
 	}}, 600)
 	s.Guard = view
-	_, err = s.Finish(t.Context(), upload.Target{OID: o.OID, Size: o.Size, Ref: u.Ref})
+	_, err := s.Finish(t.Context(), upload.Target{OID: o.OID, Size: o.Size, Ref: u.Ref})
 	var busy *batch.BusyError
 	if !errors.As(err, &busy) {
 		t.Errorf("finished with %v, want to be told to come again", err)
