@@ -41,22 +41,29 @@ func (s *sim) locker(end time.Time) {
 	}
 }
 
-// lock returns the ID, and nothing where it is not known whether there is a lock.
+// lock returns the ID, and nothing where it is not known whether there is a lock, or for
+// how long: one whose release was not answered may be gone at any moment.
 func (s *sim) lock(path string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), batch.Timeout)
 	defer cancel()
 	lock, err := s.lockService().Create(ctx, path, simOwner, "")
 	var held *locks.HeldError
-	if errors.As(err, &held) {
-		return held.Lock.ID // an earlier answer was lost
+	if !errors.As(err, &held) {
+		return lock.ID
 	}
-	return lock.ID
+	if s.releasing[held.Lock.ID] {
+		s.unlock(held.Lock.ID)
+		return ""
+	}
+	return held.Lock.ID // an earlier answer was lost
 }
 
 func (s *sim) unlock(id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), batch.Timeout)
 	defer cancel()
-	_, _ = s.lockService().Release(ctx, id, simOwner, false)
+	if _, err := s.lockService().Release(ctx, id, simOwner, false); err != nil {
+		s.releasing[id] = true
+	}
 }
 
 // unlockAll leaves no lock behind.

@@ -49,6 +49,8 @@ type sim struct {
 	quiet map[string]time.Time
 	// locked says since when a path is locked, tipped when a version last was a tip.
 	locked, tipped map[string]time.Time
+	// releasing are locks whose release was sent and not answered; the locker's.
+	releasing map[string]bool
 	// versions is nil where the bucket keeps none.
 	versions *simVersions
 
@@ -106,7 +108,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	w.config.GC.DeleteLimitPercent = 100
 	w.config.Policy.KeepVersions = simKeep
 	s := &sim{world: w, seed: seed, sched: gctest.NewScheduler(seed), tips: map[string]string{}, quiet: map[string]time.Time{},
-		locked: map[string]time.Time{}, tipped: map[string]time.Time{}}
+		locked: map[string]time.Time{}, tipped: map[string]time.Time{}, releasing: map[string]bool{}}
 	s.draw()
 	s.store = Scheduled{Memory: w.store, S: s.sched, Deleted: s.onDelete}
 	w.limits = Limits{AnswerWithin: index.AnswerWithin, Lease: simLease, Expiry: 5 * time.Second, ScanAge: simScanAge, Group: 2}
