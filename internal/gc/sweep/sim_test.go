@@ -138,9 +138,7 @@ func (s *sim) onDelete(d gctest.Deletion) {
 	if slices.Contains(s.owed[:], name) {
 		s.t.Errorf("seed %d: lost: %s was deleted, and a client was promised it", s.seed, name)
 	}
-	if since, ok := s.quiet[name]; ok && time.Since(since) < simQuiet {
-		s.forget(name)
-	}
+	s.excuse(name)
 	if s.needed(name) {
 		s.t.Errorf("seed %d: lost: %s was deleted, and a ref needs it", s.seed, name)
 	}
@@ -149,8 +147,11 @@ func (s *sim) onDelete(d gctest.Deletion) {
 	}
 }
 
-// forget takes back a push without a batch whose object was on its way out.
-func (s *sim) forget(name string) {
+// excuse takes back a push without a batch whose object was on its way out.
+func (s *sim) excuse(name string) {
+	if since, ok := s.quiet[name]; !ok || time.Since(since) >= simQuiet {
+		return
+	}
 	delete(s.quiet, name)
 	for path := range s.history {
 		s.history[path] = slices.DeleteFunc(s.history[path], func(v string) bool { return v == name })

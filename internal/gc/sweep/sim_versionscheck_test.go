@@ -26,6 +26,7 @@ func (s *sim) onDeleteBelow(name string, d gctest.Deletion) {
 	if d.Had == d.Left || d.Left > 0 {
 		return
 	}
+	s.excuse(name)
 	if s.needed(name) {
 		s.t.Errorf("seed %d: lost: the last version of %s was deleted; it is hidden, and a ref needs it", s.seed, name)
 	}
