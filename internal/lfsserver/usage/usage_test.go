@@ -45,6 +45,19 @@ func (b *slowBucket) List(context.Context, string, string) iter.Seq2[objectstore
 // alone follows no count.
 func alone(context.Context, objectstore.Bucket, layout.Prefix) (Follower, error) { return Alone{}, nil }
 
+// counting is a Counter at work. stop waits for its end: it may be in the middle of a
+// count.
+func counting(t *testing.T, b *slowBucket) (c *Counter, stop func()) {
+	c = New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, alone, time.Now, slog.New(slog.DiscardHandler), 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { c.Run(ctx) })
+	return c, func() {
+		cancel()
+		running.Wait()
+	}
+}
+
 // TestPace: however often something changes, listing takes at most 5 % of the
 // time and happens at most every 15 s; changes are not forgotten.
 func TestPace(t *testing.T) {
@@ -52,16 +65,12 @@ func TestPace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &slowBucket{takes: takes}
-				c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, alone, time.Now, slog.New(slog.DiscardHandler), 0)
-				ctx, cancel := context.WithCancel(t.Context())
-				var running sync.WaitGroup
-				running.Go(func() { c.Run(ctx) })
+				c, stop := counting(t, b)
 				const span = time.Hour
 				for begin := time.Now(); time.Since(begin) < span; time.Sleep(100 * time.Millisecond) {
 					c.Changed()
 				}
-				cancel()
-				running.Wait() // it may be in the middle of a count
+				stop()
 				if b.spent > span/20+takes {
 					t.Errorf("%v of %v spent listing", b.spent, span)
 				}
@@ -81,10 +90,7 @@ func TestPace(t *testing.T) {
 func TestUntilNothingChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &slowBucket{}
-		c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, alone, time.Now, slog.New(slog.DiscardHandler), 0)
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { c.Run(ctx) })
+		c, stop := counting(t, b)
 		c.Changed()
 		synctest.Wait()
 		b.more = 1
@@ -96,8 +102,7 @@ func TestUntilNothingChanges(t *testing.T) {
 		if quiet := b.lists; quiet > 3 {
 			t.Errorf("%d counts", quiet)
 		}
-		cancel()
-		running.Wait()
+		stop()
 	})
 }
 
@@ -106,10 +111,7 @@ func TestUntilNothingChanges(t *testing.T) {
 func TestAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &slowBucket{}
-		c := New(func() (objectstore.Bucket, layout.Prefix, bool) { return b, "p/", true }, alone, time.Now, slog.New(slog.DiscardHandler), 0)
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { c.Run(ctx) })
+		c, stop := counting(t, b)
 		c.Changed()
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -120,7 +122,6 @@ func TestAgain(t *testing.T) {
 		if b.lists < 3 || c.Last() == nil {
 			t.Errorf("%d counts, last %+v", b.lists, c.Last())
 		}
-		cancel()
-		running.Wait()
+		stop()
 	})
 }
